@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { Target } from '../values';
+import type { ActionSpec } from './define';
+import { dataActions } from './data';
+import { endpointActions } from './endpoint';
+import { identityActions } from './identity';
+import { networkActions } from './network';
+import { notifyActions } from './notify';
+
+export type { ActionCategory, ActionSpec, Delivery, Impact } from './define';
+
+/** The vendor-neutral catalogue. Ids are frozen once released: they are in histories, journals and leases. */
+export const ACTIONS = {
+  ...endpointActions,
+  ...identityActions,
+  ...networkActions,
+  ...dataActions,
+  ...notifyActions,
+} as const;
+
+export type Actions = typeof ACTIONS;
+export type ActionId = keyof Actions;
+export type ActionInput<A extends ActionId> = z.output<Actions[A]['input']>;
+export type ActionOutput<A extends ActionId> = z.output<Actions[A]['output']>;
+type InverseOf<A extends ActionId> = Actions[A]['inverse'];
+
+/** Actions that another one takes back: these leave a lease. */
+export type ReversibleActionId = { [A in ActionId]: InverseOf<A> extends ActionId ? A : never }[ActionId];
+
+// Compile-time proof that each inverse exists and accepts what its action returned.
+type InverseAccepts = {
+  [A in ReversibleActionId]: InverseOf<A> extends infer I
+    ? I extends ActionId
+      ? ActionOutput<A> extends ActionInput<I>
+        ? true
+        : { error: 'the inverse does not accept the output of'; action: A }
+      : never
+    : never;
+};
+type InverseExists = { [A in ActionId]: InverseOf<A> extends ActionId | null ? true : { error: 'no such inverse'; action: A } };
+/** Holds the two proofs; a mistake in the catalogue is a type error here that names the action. */
+export const CATALOGUE_PROOF: {
+  accepts: { [A in ReversibleActionId]: true };
+  exists: { [A in ActionId]: true };
+} extends { accepts: InverseAccepts; exists: InverseExists }
+  ? true
+  : never = true;
+
+export const ActionId = z.enum(Object.keys(ACTIONS) as [ActionId, ...ActionId[]]);
+
+/** A description of something to do; nothing happens until a phase takes it through the rules. */
+export interface ActionCall<A extends ActionId = ActionId> {
+  readonly action: A;
+  readonly input: ActionInput<A>;
+}
+
+/** The catalogue entry, typed loosely enough to be used with any action id. */
+export type AnyActionSpec = ActionSpec<ActionId, z.ZodType, z.ZodType, ActionId | null>;
+
+/** Looks an action up by id. */
+export function actionSpec(id: ActionId): AnyActionSpec {
+  return ACTIONS[id] as unknown as AnyActionSpec;
+}
+
+/** What a call would be done to. Throws a ZodError when the input does not fit the action. */
+export function targetOf(call: ActionCall): Target {
+  const spec = actionSpec(call.action);
+  return spec.target(spec.input.parse(call.input));
+}
+
+type Call<A extends ActionId> = (input: z.input<Actions[A]['input']>) => ActionCall<A>;
+const call =
+  <A extends ActionId>(action: A): Call<A> =>
+  (input) => ({ action, input: input as ActionInput<A> });
+
+/** Words of a playbook: each only describes an action. */
+export const endpoint = {
+  isolateHost: call('endpoint.isolate_host'),
+  releaseHost: call('endpoint.release_host'),
+  scanAv: call('endpoint.scan_av'),
+  quarantineFile: call('endpoint.quarantine_file'),
+  restoreFile: call('endpoint.restore_file'),
+  collectTriage: call('endpoint.collect_triage'),
+} as const;
+export const identity = {
+  disableAccount: call('identity.disable_account'),
+  enableAccount: call('identity.enable_account'),
+  revokeSessions: call('identity.revoke_sessions'),
+} as const;
+export const network = { blockIp: call('network.block_ip'), unblockIp: call('network.unblock_ip') } as const;
+export const data = {
+  verifyBackup: call('data.verify_backup'),
+  restoreBackup: call('data.restore_backup'),
+  revertRestore: call('data.revert_restore'),
+} as const;
+export const notify = { send: call('notify.send') } as const;

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { ActionId } from './actions';
+import { Requirement } from './policy';
+import { JsonObject, Phase, Role, Target } from './values';
+
+/** A request for decisions on the items of a group. SQL is the truth; see `store/`. */
+export const ApprovalItemStatus = z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']);
+export type ApprovalItemStatus = z.infer<typeof ApprovalItemStatus>;
+
+export const ApprovalItem = z.object({
+  /** sha256 of RFC 8785 JSON of action, connection, target, parameters, lease, policy version. */
+  itemHash: z.string(),
+  action: ActionId,
+  title: z.string(),
+  connection: z.string(),
+  simulated: z.boolean(),
+  target: Target,
+  input: JsonObject,
+  leaseSeconds: z.number().int().positive().nullable(),
+  impact: z.enum(['none', 'low', 'high', 'irreversible']),
+  reversible: z.boolean(),
+  requirement: Requirement,
+  status: ApprovalItemStatus,
+  decisions: z.array(
+    z.object({
+      id: z.string(),
+      person: z.string(),
+      roles: z.array(Role),
+      verdict: z.enum(['approve', 'deny', 'withdraw']),
+      reason: z.string().optional(),
+      channel: z.string(),
+      at: z.string(),
+    }),
+  ),
+});
+export type ApprovalItem = z.infer<typeof ApprovalItem>;
+
+export const ApprovalRequest = z.object({
+  id: z.string(),
+  incident: z.string(),
+  incidentTitle: z.string(),
+  mode: z.enum(['drill', 'live']),
+  group: z.string(),
+  phase: Phase,
+  title: z.string(),
+  reason: z.string(),
+  planHash: z.string(),
+  policyVersion: z.string(),
+  status: z.enum(['open', 'settled']),
+  createdAt: z.string(),
+  expiresAt: z.string(),
+  items: z.array(ApprovalItem),
+});
+export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
+
+/** One decision by one person on some items of a request. `decisionId` makes a repeated call count once. */
+export const DecisionInput = z
+  .object({
+    decisionId: z.uuid(),
+    verdict: z.enum(['approve', 'deny', 'withdraw']),
+    /** All pending items when left out. */
+    items: z.array(z.string()).min(1).max(500).optional(),
+    /** When given, the decision is refused unless the request still has this plan. */
+    planHash: z.string().optional(),
+    reason: z.string().max(2000).optional(),
+  })
+  .strict();
+export type DecisionInput = z.infer<typeof DecisionInput>;

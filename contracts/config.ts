@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { Asset } from './assets';
+import { Policy } from './policy';
+import { Secret } from './secret';
+import { Role } from './values';
+
+/** A secret by reference: never the value itself in the file. */
+export const SecretRef = z.union([
+  z.object({ $env: z.string().min(1) }).strict(),
+  z.object({ $file: z.string().min(1) }).strict(),
+  z.instanceof(Secret),
+]);
+export type SecretRef = z.infer<typeof SecretRef>;
+
+const id = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _');
+
+export const ConnectionConfig = z
+  .object({
+    id,
+    /** Id of the integration that serves it. */
+    use: z.string(),
+    title: z.string().max(100).optional(),
+    tags: z.array(z.string()).default([]),
+    /** Only these actions; all that the integration offers when left out. */
+    actions: z.array(z.string()).optional(),
+    /** Only targets with one of these asset ids or tags; all when left out. */
+    targets: z.array(z.string()).optional(),
+    /** Calls at the same time to this product. */
+    concurrency: z.number().int().min(1).max(100).default(5),
+    /** For connections that bring alerts: how often to poll, in seconds. */
+    pollSeconds: z.number().int().min(5).max(86_400).optional(),
+    config: z.record(z.string(), z.unknown()).default({}),
+  })
+  .strict();
+export type ConnectionConfig = z.output<typeof ConnectionConfig>;
+
+export const SourceConfig = z
+  .object({
+    id,
+    /** generic, wazuh, suricata, alertmanager … */
+    use: z.string(),
+    /** Secrets, several while rotating. What they mean is the source's own mechanism. */
+    secrets: z.array(SecretRef).min(1).max(5),
+    config: z.record(z.string(), z.unknown()).default({}),
+  })
+  .strict();
+
+export const PersonConfig = z.object({ id, name: z.string().min(1).max(200), email: z.email().optional(), roles: z.array(Role).min(1) }).strict();
+
+/** A chat or ticket system that answers approvals on behalf of people. */
+export const ChannelConfig = z
+  .object({
+    id,
+    secrets: z.array(SecretRef).min(1).max(5),
+    /** Ids of the people it may speak for, and roles: only people holding one of them. */
+    people: z.array(z.string()).min(1),
+    roles: z.array(Role).min(1),
+    /** The highest impact it may decide. Irreversible never. */
+    maxImpact: z.enum(['low', 'high']).default('low'),
+    /** It proves who answered. Otherwise all its answers together count as one voice. */
+    authenticatesPeople: z.boolean().default(false),
+  })
+  .strict();
+
+/** Blast-radius budget: at most `limit` effects of these actions in a window, over the whole estate. */
+export const BudgetConfig = z.object({ id, actions: z.array(z.string()).min(1), limit: z.number().int().min(0), windowSeconds: z.number().int().min(1) }).strict();
+
+export const Config = z
+  .object({
+    connections: z.array(ConnectionConfig).default([]),
+    sources: z.array(SourceConfig).default([]),
+    channels: z.array(ChannelConfig).default([]),
+    people: z.array(PersonConfig).default([]),
+    assets: z.array(Asset).default([]),
+    policy: Policy,
+    budgets: z.array(BudgetConfig).default([]),
+    correlation: z.object({ windowMinutes: z.number().int().min(1).max(60 * 24 * 30).default(24 * 60) }).strict().default({ windowMinutes: 1440 }),
+  })
+  .strict();
+export type Config = z.output<typeof Config>;
+export type ConfigInput = z.input<typeof Config>;
+
+/** Types `cordon.config.ts`. Nothing is checked until Cordon loads it; then every mistake is named with its path. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}

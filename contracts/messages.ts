@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { ActionId } from './actions';
+import { AlertView } from './alert';
+import { Failure } from './errors';
+import { JsonObject, Mode, Phase, Severity, Target } from './values';
+
+/** The one workflow type, its maintenance sibling, and how runs are named. */
+export const INCIDENT_WORKFLOW = 'incident';
+export const MAINTENANCE_WORKFLOW = 'maintenance';
+export const incidentWorkflowId = (number: string): string => `incident/${number}`;
+
+/** Signal without content: the run reads from SQL what it has not seen. At most one is outstanding. */
+export const NEW_ALERTS_SIGNAL = 'newAlerts';
+/** Signal: something that a waiting item depends on may have changed (kill switch lifted, item resolved). */
+export const WAKE_SIGNAL = 'wake';
+/** Update, id = decision id: a decision was stored. */
+export const DECISION_UPDATE = 'decision';
+/** Update, id = command id: pause, verdict and the like. */
+export const COMMAND_UPDATE = 'command';
+export const STATUS_QUERY = 'status';
+
+/** Start input of a run. The first alerts ride along, so that the first action needs no extra hop. */
+export const IncidentInput = z.object({
+  number: z.string(),
+  mode: Mode,
+  severity: Severity,
+  policyVersion: z.string(),
+  /** `id@version`, where a person chose it; else the run chooses by the alerts. */
+  playbook: z.string().optional(),
+  alerts: z.array(AlertView).max(50),
+  reopens: z.string().optional(),
+});
+export type IncidentInput = z.infer<typeof IncidentInput>;
+
+/** A person's command to a run. */
+export const Command = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('verdict'), id: z.string(), verdict: z.enum(['true_positive', 'false_positive', 'benign']), by: z.string(), reason: z.string() }),
+  z.object({ kind: z.literal('resolve_item'), id: z.string(), item: z.string(), resolution: z.enum(['retry', 'skip']), by: z.string(), reason: z.string() }),
+  z.object({ kind: z.literal('close'), id: z.string(), by: z.string(), reason: z.string() }),
+]);
+export type Command = z.infer<typeof Command>;
+
+export const ITEM_STATUSES = [
+  'succeeded', 'already', 'partial', 'pending', 'held', 'denied', 'unsupported', 'failed', 'unknown', 'simulated',
+] as const;
+/** Truthful statuses of an item. Two more exist only while a wave is under way: `awaiting` people, `running` at a vendor. */
+export const ItemStatus = z.enum([...ITEM_STATUSES, 'awaiting', 'running']);
+export type ItemStatus = z.infer<typeof ItemStatus>;
+
+/** One thing to do in a wave: an action, or the release of what this incident holds by that action on that target. */
+export const WaveItem = z.object({
+  /** Unique within the group and stable across retries: `isolate_host/host:fin-ws-042`. */
+  id: z.string().min(1).max(1500),
+  /** 1 at first; one more when the same item is done again on purpose (recurrence, a person's retry). */
+  occurrence: z.number().int().min(1),
+  action: ActionId,
+  input: JsonObject,
+  /** True: do not do the action, release the lease that it left. `input` is the action's own input. */
+  release: z.boolean().default(false),
+  /** For a release: refuse while the newest scan of the host is not clean, unless a lead approves just that. */
+  onlyWhenClean: z.boolean().default(false),
+  leaseSeconds: z.number().int().positive().nullable(),
+});
+export type WaveItem = z.infer<typeof WaveItem>;
+
+/** Bookkeeping that rides in the same activity. */
+export const Progress = z.object({
+  phase: Phase.optional(),
+  playbook: z.string().optional(),
+  title: z.string().optional(),
+  attention: z.string().nullable().optional(),
+  summary: JsonObject.optional(),
+});
+export type Progress = z.infer<typeof Progress>;
+
+/** Input of the one activity that acts. It carries no requirement and no grant: the guard finds both in SQL. */
+export const WaveInput = z.object({
+  incident: z.string(),
+  group: z.object({ id: z.string(), phase: Phase, title: z.string(), reason: z.string() }),
+  /** False: refuse with `approval_required` instead of asking. */
+  ask: z.boolean(),
+  items: z.array(WaveItem).min(1).max(500),
+  progress: Progress.optional(),
+  /** Return after so many ms with `running` for what is still at a vendor; its work goes on in the process. */
+  patienceMs: z.number().int().positive().optional(),
+});
+export type WaveInput = z.infer<typeof WaveInput>;
+
+export const ItemResult = z.object({
+  id: z.string(),
+  occurrence: z.number().int(),
+  action: ActionId,
+  target: Target,
+  connection: z.string().nullable(),
+  status: ItemStatus,
+  output: JsonObject.optional(),
+  failure: Failure.optional(),
+  /** While `awaiting`: which request, and until when. */
+  request: z.object({ id: z.string(), expiresAt: z.string() }).optional(),
+  /** While `pending`, `held` or `running`: when to look again. */
+  againInMs: z.number().int().nonnegative().optional(),
+});
+export type ItemResult = z.infer<typeof ItemResult>;
+
+export const WaveResult = z.object({ items: z.array(ItemResult) });
+export type WaveResult = z.infer<typeof WaveResult>;
+
+export const IncidentUpdate = z.object({
+  incident: z.string(),
+  progress: Progress.optional(),
+  note: z.string().optional(),
+  command: Command.optional(),
+  close: z.object({ verdict: z.string(), reason: z.string(), seenAlertSeq: z.number().int() }).optional(),
+});
+export type IncidentUpdate = z.infer<typeof IncidentUpdate>;
+
+/** Everything that a run asks of the world. `workflows/` proxies it, `activities/` implements it. */
+export interface CordonActivities {
+  /** Settles as much of the wave as can be settled now. Idempotent by its claims: call it again for the rest. */
+  runWave(input: WaveInput): Promise<WaveResult>;
+  /** Alerts of the incident after `afterSeq`, in order, at most 50. */
+  readAlerts(input: { incident: string; afterSeq: number }): Promise<{ alerts: AlertView[] }>;
+  /** Writes phase, note, attention; closes unless alerts joined that the run has not seen. */
+  updateIncident(input: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }>;
+  /** Releases every lease that the incident holds (verdict false positive, rollback), by a named person. */
+  rollBack(input: { incident: string; by: string; reason: string }): Promise<{ released: number; failed: number }>;
+  /** One round over leases that are due or whose release failed. */
+  sweepLeases(): Promise<{ due: number; released: number; failed: number }>;
+  /** Releases one lease: what a person asked for. Repeated until the inverse is verified. */
+  releaseLease(input: { leaseId: string; by: string; reason: string }): Promise<{ status: 'released' | 'shared' | 'failed'; failure?: Failure }>;
+  /** Polls one source connection and stores what is new. */
+  pollSource(input: { connection: string }): Promise<{ alerts: number }>;
+}
+
+/** What `maintenance` does: one activity each. */
+export const MaintenanceInput = z.discriminatedUnion('task', [
+  z.object({ task: z.literal('sweep_leases') }),
+  z.object({ task: z.literal('release_lease'), leaseId: z.string(), by: z.string(), reason: z.string() }),
+  z.object({ task: z.literal('roll_back'), incident: z.string(), by: z.string(), reason: z.string() }),
+  z.object({ task: z.literal('poll_source'), connection: z.string() }),
+]);
+export type MaintenanceInput = z.infer<typeof MaintenanceInput>;
+
+/** Answer of the status query. */
+export interface RunStatus {
+  playbook: string | null;
+  phase: Phase;
+  attention: string | null;
+  items: { id: string; group: string; status: ItemStatus; target: string }[];
+  waitingFor: string[];
+}
