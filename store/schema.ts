@@ -1,0 +1,294 @@
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
+import type { Alert } from '../contracts/alert';
+import type { JsonObject, Json } from '../contracts/values';
+
+// Times are timestamptz; both drivers hand them out as Date. No default uses now(): rule 12.
+type Jsonb<T> = ColumnType<T, string, string>;
+type Time = ColumnType<Date, Date, Date>;
+type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
+
+export interface Deliveries {
+  id: string;
+  source: string;
+  delivery_key: string;
+  received_at: Time;
+  expires_at: Time;
+  alert_ids: Jsonb<string[]>;
+}
+export interface Alerts {
+  id: string;
+  alert_key: string;
+  source: string;
+  delivery_id: string;
+  received_at: Time;
+  updated_at: Time;
+  data: Jsonb<Alert>;
+  raw: Jsonb<Json>;
+  /** Null until the dispatcher has correlated it. */
+  incident: string | null;
+  /** Order of joining or being updated within the incident. */
+  seq: number | null;
+  /** True while an arrival or an update waits for the dispatcher. */
+  dirty: boolean;
+}
+export interface Incidents {
+  number: string;
+  title: string;
+  status: string;
+  mode: string;
+  phase: string;
+  severity: number;
+  policy_version: string;
+  playbook: string | null;
+  started_by: string;
+  opened_at: Time;
+  updated_at: Time;
+  last_alert_at: Time;
+  closed_at: OptionalTime;
+  verdict: string | null;
+  attention: string | null;
+  reopens: string | null;
+  alert_seq: number;
+  /** Highest seq that the run was told of; one signal at most is outstanding. */
+  signalled_seq: number;
+  summary: Jsonb<JsonObject>;
+}
+export interface IncidentLinks {
+  incident: string;
+  other: string;
+  why: string;
+  at: Time;
+}
+/** Rows exist to be locked in sorted order by a correlation. */
+export interface Entities {
+  key: string;
+}
+export interface IncidentEntities {
+  incident: string;
+  key: string;
+  last_seen: Time;
+}
+export interface Outbox {
+  id: Generated<string>;
+  kind: string;
+  /** Rows of one key go out in order. */
+  key: string;
+  payload: Jsonb<JsonObject>;
+  created_at: Time;
+  attempts: Generated<number>;
+  next_at: Time;
+  done_at: OptionalTime;
+  error: string | null;
+}
+export interface ApprovalRequests {
+  id: string;
+  incident: string;
+  group_id: string;
+  phase: string;
+  title: string;
+  reason: string;
+  plan_hash: string;
+  policy_version: string;
+  status: string;
+  created_at: Time;
+  expires_at: Time;
+}
+export interface ApprovalItems {
+  request_id: string;
+  item_hash: string;
+  action_key: string;
+  action: string;
+  connection: string;
+  simulated: boolean;
+  target_kind: string;
+  target_key: string;
+  target_label: string;
+  input: Jsonb<JsonObject>;
+  lease_seconds: number | null;
+  requirement: Jsonb<JsonObject>;
+  status: string;
+}
+export interface Decisions {
+  decision_id: string;
+  request_id: string;
+  item_hash: string;
+  person: string;
+  roles: Jsonb<string[]>;
+  verdict: string;
+  reason: string | null;
+  channel: string;
+  at: Time;
+  /** Order of arrival; the newest of a person counts. */
+  n: Generated<string>;
+}
+export interface Claims {
+  action_key: string;
+  incident: string;
+  group_id: string;
+  item_id: string;
+  item_hash: string;
+  occurrence: number;
+  action: string;
+  connection: string;
+  target_key: string;
+  /** `claimed`, `pending` at the vendor, or `done`. */
+  state: string;
+  /** Status of the item once done. */
+  outcome: string | null;
+  attempt: number;
+  /** Grows with each attempt; an older one may not call any more. */
+  fence: number;
+  owner: string;
+  heartbeat_at: Time;
+  first_probe: Jsonb<JsonObject> | null;
+  input: Jsonb<JsonObject>;
+  output: ColumnType<JsonObject | null, string | null, string | null>;
+  failure: ColumnType<JsonObject | null, string | null, string | null>;
+  token: string | null;
+  again_at: OptionalTime;
+  created_at: Time;
+  settled_at: OptionalTime;
+}
+export interface Leases {
+  id: string;
+  connection: string;
+  simulated: boolean;
+  action: string;
+  inverse: string;
+  inverse_input: Jsonb<JsonObject>;
+  target_kind: string;
+  target_key: string;
+  target_label: string;
+  status: string;
+  we_did_it: boolean;
+  expires_at: OptionalTime;
+  created_at: Time;
+  released_at: OptionalTime;
+  release_attempts: Generated<number>;
+  last_error: string | null;
+}
+export interface LeaseHolders {
+  lease_id: string;
+  incident: string;
+  acquired_at: Time;
+  released_at: OptionalTime;
+  reason: string;
+}
+/** One claim over acquire to release of a (connection, target, action pair). */
+export interface LeaseLocks {
+  key: string;
+  owner: string;
+  fence: number;
+  heartbeat_at: Time;
+}
+export interface BudgetUses {
+  budget: string;
+  action_key: string;
+  at: Time;
+  returned: Generated<boolean>;
+}
+export interface Journal {
+  incident: string;
+  seq: number;
+  at: Time;
+  actor: string;
+  kind: string;
+  data: Jsonb<JsonObject>;
+  prev_hash: string;
+  hash: string;
+}
+export interface JournalHeads {
+  incident: string;
+  seq: number;
+  hash: string;
+}
+export interface JournalSeals {
+  n: number;
+  at: Time;
+  /** `{ "<incident>": { seq, hash } }` of the heads that moved since the last seal. */
+  heads: Jsonb<JsonObject>;
+  prev_hash: string;
+  hash: string;
+  signature: string;
+}
+export interface People {
+  id: string;
+  name: string;
+  email: string | null;
+  roles: Jsonb<string[]>;
+  active: boolean;
+}
+export interface Tokens {
+  id: string;
+  person: string;
+  hash: string;
+  label: string;
+  created_at: Time;
+  expires_at: OptionalTime;
+  revoked_at: OptionalTime;
+}
+export interface Policies {
+  version: string;
+  body: Jsonb<JsonObject>;
+  loaded_at: Time;
+}
+export interface Settings {
+  key: string;
+  value: Jsonb<Json>;
+}
+export interface Evidence {
+  incident: string;
+  sha256: string;
+  name: string;
+  media_type: string;
+  bytes: number;
+  stored_at: Time;
+  by_action: string;
+}
+export interface BlocklistEntries {
+  list: string;
+  ip: string;
+  reason: string;
+  expires_at: OptionalTime;
+}
+export interface PollCursors {
+  connection: string;
+  cursor: Jsonb<JsonObject>;
+  polled_at: Time;
+}
+export interface IncidentCounters {
+  year: number;
+  last: number;
+}
+
+/** All tables. Their meaning is in the first migration beside them. */
+export interface Schema {
+  deliveries: Deliveries;
+  alerts: Alerts;
+  incidents: Incidents;
+  incident_links: IncidentLinks;
+  entities: Entities;
+  incident_entities: IncidentEntities;
+  incident_counters: IncidentCounters;
+  outbox: Outbox;
+  approval_requests: ApprovalRequests;
+  approval_items: ApprovalItems;
+  decisions: Decisions;
+  claims: Claims;
+  leases: Leases;
+  lease_holders: LeaseHolders;
+  lease_locks: LeaseLocks;
+  budget_uses: BudgetUses;
+  journal: Journal;
+  journal_heads: JournalHeads;
+  journal_seals: JournalSeals;
+  people: People;
+  tokens: Tokens;
+  policies: Policies;
+  settings: Settings;
+  evidence: Evidence;
+  blocklist_entries: BlocklistEntries;
+  poll_cursors: PollCursors;
+}
+export type Row<T extends keyof Schema> = Selectable<Schema[T]>;
+export type NewRow<T extends keyof Schema> = Insertable<Schema[T]>;
