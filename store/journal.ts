@@ -1,0 +1,82 @@
+import type { JournalEntry, JournalKind } from '../contracts/journal';
+import type { JsonObject } from '../contracts/values';
+import { canonicalJson, sha256 } from './canonical';
+import type { Tx } from './store';
+
+/** Where every chain begins. */
+export const GENESIS = '0'.repeat(64);
+
+export interface NewEntry {
+  /** Incident number, or SYSTEM_CHAIN. */
+  incident: string;
+  at: Date;
+  actor: string;
+  kind: JournalKind;
+  data: JsonObject;
+}
+
+/** sha256(previous hash ‖ canonical JSON of incident, seq, at, actor, kind, data). */
+export function entryHash(entry: Omit<JournalEntry, 'hash'>): string {
+  const { incident, seq, at, actor, kind, data, prevHash } = entry;
+  return sha256(prevHash + canonicalJson({ incident, seq, at, actor, kind, data }));
+}
+
+/**
+ * Appends to the incident's chain, under its head row, in the caller's transaction: the state and its record are
+ * committed together or not at all. Several entries of one call keep their order.
+ */
+export async function appendJournal(tx: Tx, ...entries: NewEntry[]): Promise<void> {
+  for (const incident of [...new Set(entries.map((entry) => entry.incident))].sort()) {
+    const head = await lockHead(tx, incident);
+    let { seq, hash } = head;
+    const rows = entries
+      .filter((entry) => entry.incident === incident)
+      .map(({ at, actor, kind, data }) => {
+        // What is hashed is what SQL gives back: no undefined, no -0, no Date.
+        const clean = JSON.parse(JSON.stringify(data)) as JsonObject;
+        const unsigned = {
+          incident,
+          seq: ++seq,
+          at: at.toISOString(),
+          actor,
+          kind,
+          data: clean,
+          prevHash: hash,
+        };
+        hash = entryHash(unsigned);
+        return {
+          incident,
+          seq,
+          at,
+          actor,
+          kind,
+          data: JSON.stringify(clean),
+          prev_hash: unsigned.prevHash,
+          hash,
+        };
+      });
+    await tx.insertInto('journal').values(rows).execute();
+    await tx.updateTable('journal_heads').set({ seq, hash }).where('incident', '=', incident).execute();
+  }
+}
+
+async function lockHead(tx: Tx, incident: string): Promise<{ seq: number; hash: string }> {
+  const existing = await tx
+    .selectFrom('journal_heads')
+    .select(['seq', 'hash'])
+    .where('incident', '=', incident)
+    .forUpdate()
+    .executeTakeFirst();
+  if (existing !== undefined) return existing;
+  await tx
+    .insertInto('journal_heads')
+    .values({ incident, seq: 0, hash: GENESIS })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return tx
+    .selectFrom('journal_heads')
+    .select(['seq', 'hash'])
+    .where('incident', '=', incident)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+}

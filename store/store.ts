@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { Kysely, Migrator, PostgresDialect, sql, type Transaction } from 'kysely';
+import { Pool } from 'pg';
+import { lockDataFolder } from './data-folder-lock';
+import { MIGRATIONS } from './migrations';
+import { PGliteDialect } from './pglite-dialect';
+import type { Schema } from './schema';
+
+export type Tx = Transaction<Schema>;
+
+/** One SQL database, opened and migrated. */
+export interface Store {
+  readonly db: Kysely<Schema>;
+  /** True when no other process can have it open (PGlite in a locked folder, or in memory). */
+  readonly exclusive: boolean;
+  /** The time that guard, leases and policy go by: the database's clock, or the one given at opening. */
+  now(): Promise<Date>;
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Folder of the embedded database; locked for this process. */
+  dataDir?: string;
+  /** A PostgreSQL connection string; wins over `dataDir`. */
+  databaseUrl?: string;
+  /** An embedded database that is gone with the process. */
+  memory?: true;
+  /** Another clock, for time-skipping tests. */
+  now?: () => Promise<Date>;
+}
+
+/** Opens the store and brings its tables up to date. Throws DataFolderLocked when another process has the folder. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { db, exclusive, dispose } =
+    options.databaseUrl === undefined ? await openEmbedded(options) : openPostgres(options.databaseUrl);
+  const now = options.now ?? (() => databaseTime(db));
+  const close = async (): Promise<void> => {
+    await db.destroy();
+    await dispose();
+  };
+  try {
+    await migrate(db);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { db, exclusive, now, close };
+}
+
+interface Opened {
+  db: Kysely<Schema>;
+  exclusive: boolean;
+  dispose: () => Promise<void>;
+}
+
+async function openEmbedded({ dataDir, memory }: StoreOptions): Promise<Opened> {
+  if (memory === undefined && dataDir === undefined)
+    throw new TypeError('openStore needs a dataDir, a databaseUrl, or memory: true');
+  const unlock = dataDir === undefined || memory ? () => undefined : lockDataFolder(dataDir);
+  try {
+    const folder = dataDir === undefined || memory ? undefined : join(dataDir, 'pglite');
+    if (folder !== undefined) mkdirSync(folder, { recursive: true });
+    const pglite = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+    const dispose = async (): Promise<void> => {
+      await pglite.close();
+      unlock();
+    };
+    return { db: new Kysely<Schema>({ dialect: new PGliteDialect(pglite) }), exclusive: true, dispose };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function openPostgres(databaseUrl: string): Opened {
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max: 20,
+    connectionTimeoutMillis: 5_000,
+    idle_in_transaction_session_timeout: 30_000,
+    statement_timeout: 30_000,
+    application_name: 'cordon',
+  });
+  // A dropped idle connection is the pool's business; the next query reports what matters.
+  pool.on('error', () => undefined);
+  return {
+    db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
+    exclusive: false,
+    dispose: () => Promise.resolve(),
+  };
+}
+
+async function databaseTime(db: Kysely<Schema>): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`SELECT clock_timestamp() AS now`.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database did not tell the time');
+  return row.now;
+}
+
+async function migrate(db: Kysely<Schema>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw new Error('The database could not be brought up to date.', { cause: error });
+}
+
+const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
+
+/** Runs work in one transaction; serialization failures and deadlocks are tried again, five times at most. */
+export async function inTransaction<T>(store: Store, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await store.db.transaction().execute(work);
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      if (attempt >= 5 || typeof code !== 'string' || !RETRYABLE_SQLSTATES.has(code)) throw error;
+    }
+  }
+}
