@@ -21,8 +21,18 @@ export const Entities = z.object({
 export type Entities = z.infer<typeof Entities>;
 
 export const CATEGORIES = [
-  'malware', 'ransomware', 'credential_attack', 'account_compromise', 'phishing', 'exfiltration', 'command_and_control',
-  'web_attack', 'policy', 'availability', 'insider', 'other',
+  'malware',
+  'ransomware',
+  'credential_attack',
+  'account_compromise',
+  'phishing',
+  'exfiltration',
+  'command_and_control',
+  'web_attack',
+  'policy',
+  'availability',
+  'insider',
+  'other',
 ] as const;
 
 /** One detection, normalised: a subset of OCSF Detection Finding, class 2004, https://schema.ocsf.io/classes/detection_finding */
@@ -39,7 +49,10 @@ export const Alert = z.object({
   confidence: z.number().int().min(0).max(100).optional(),
   category: z.enum(CATEGORIES),
   /** ATT&CK technique ids, `T1486` or `T1059.001`. */
-  techniques: z.array(z.string().regex(/^T\d{4}(\.\d{3})?$/)).max(50).default([]),
+  techniques: z
+    .array(z.string().regex(/^T\d{4}(\.\d{3})?$/))
+    .max(50)
+    .default([]),
   occurredAt: z.iso.datetime({ offset: true }),
   rule: z.object({ id: z.string().max(255), name: z.string().max(1000).optional() }).optional(),
   link: z.url().max(2048).optional(),
@@ -57,11 +70,23 @@ export interface ParsedDelivery {
 }
 
 /** A host as a run sees it: resolved against the assets. */
-export const ScopeHost = HostRef.extend({ key: z.string(), criticality: z.number().int(), tags: z.array(z.string()) });
+export const ScopeHost = HostRef.extend({
+  key: z.string(),
+  criticality: z.number().int(),
+  tags: z.array(z.string()),
+});
 export type ScopeHost = z.infer<typeof ScopeHost>;
-export const ScopeAccount = AccountRef.extend({ key: z.string(), criticality: z.number().int(), tags: z.array(z.string()) });
+export const ScopeAccount = AccountRef.extend({
+  key: z.string(),
+  criticality: z.number().int(),
+  tags: z.array(z.string()),
+});
 export type ScopeAccount = z.infer<typeof ScopeAccount>;
-export const ScopeDataset = DatasetRef.extend({ key: z.string(), criticality: z.number().int(), tags: z.array(z.string()) });
+export const ScopeDataset = DatasetRef.extend({
+  key: z.string(),
+  criticality: z.number().int(),
+  tags: z.array(z.string()),
+});
 export type ScopeDataset = z.infer<typeof ScopeDataset>;
 
 /** An alert as a run reads it: small, resolved, free of raw vendor data. */

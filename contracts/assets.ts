@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AccountRef, HostRef, IpAddress, type DatasetRef, type Target } from './values';
+import type { AccountRef, HostRef } from './values';
+import { IpAddress, type DatasetRef, type Target } from './values';
 
 /** A thing the organisation owns or knows. Aliases are all the names and addresses under which alerts may speak of it. */
 export const Asset = z.object({
@@ -34,14 +35,19 @@ export class AssetIndex {
   readonly #byAlias = new Map<string, Asset>();
   constructor(readonly assets: readonly Asset[]) {
     for (const asset of assets)
-      for (const alias of [asset.id, ...asset.aliases, ...asset.ips]) this.#byAlias.set(`${asset.kind}:${bare(alias)}`, asset);
+      for (const alias of [asset.id, ...asset.aliases, ...asset.ips])
+        this.#byAlias.set(`${asset.kind}:${bare(alias)}`, asset);
   }
 
   host(ref: HostRef): Asset | undefined {
     return this.#first('host', [ref.name, ref.fqdn, shortName(ref.name), ...(ref.ips ?? [])]);
   }
   account(ref: AccountRef): Asset | undefined {
-    return this.#first('account', [ref.upn, ref.domain === undefined ? undefined : `${ref.domain}\\${ref.name}`, ref.name]);
+    return this.#first('account', [
+      ref.upn,
+      ref.domain === undefined ? undefined : `${ref.domain}\\${ref.name}`,
+      ref.name,
+    ]);
   }
   ip(address: string): Asset | undefined {
     return this.#first('network', [address]) ?? this.#first('host', [address]);
@@ -69,7 +75,10 @@ export class AssetIndex {
   }
   /** Datasets that live on a host. */
   datasetsOn(host: Asset): Asset[] {
-    return this.assets.filter((asset) => asset.kind === 'dataset' && asset.host !== undefined && this.host({ name: asset.host }) === host);
+    return this.assets.filter(
+      (asset) =>
+        asset.kind === 'dataset' && asset.host !== undefined && this.host({ name: asset.host }) === host,
+    );
   }
 
   #first(kind: Asset['kind'], names: readonly (string | undefined)[]): Asset | undefined {

@@ -45,7 +45,9 @@ export const SourceConfig = z
   })
   .strict();
 
-export const PersonConfig = z.object({ id, name: z.string().min(1).max(200), email: z.email().optional(), roles: z.array(Role).min(1) }).strict();
+export const PersonConfig = z
+  .object({ id, name: z.string().min(1).max(200), email: z.email().optional(), roles: z.array(Role).min(1) })
+  .strict();
 
 /** A chat or ticket system that answers approvals on behalf of people. */
 export const ChannelConfig = z
@@ -63,7 +65,14 @@ export const ChannelConfig = z
   .strict();
 
 /** Blast-radius budget: at most `limit` effects of these actions in a window, over the whole estate. */
-export const BudgetConfig = z.object({ id, actions: z.array(z.string()).min(1), limit: z.number().int().min(0), windowSeconds: z.number().int().min(1) }).strict();
+export const BudgetConfig = z
+  .object({
+    id,
+    actions: z.array(z.string()).min(1),
+    limit: z.number().int().min(0),
+    windowSeconds: z.number().int().min(1),
+  })
+  .strict();
 
 export const Config = z
   .object({
@@ -74,7 +83,17 @@ export const Config = z
     assets: z.array(Asset).default([]),
     policy: Policy,
     budgets: z.array(BudgetConfig).default([]),
-    correlation: z.object({ windowMinutes: z.number().int().min(1).max(60 * 24 * 30).default(24 * 60) }).strict().default({ windowMinutes: 1440 }),
+    correlation: z
+      .object({
+        windowMinutes: z
+          .number()
+          .int()
+          .min(1)
+          .max(60 * 24 * 30)
+          .default(24 * 60),
+      })
+      .strict()
+      .default({ windowMinutes: 1440 }),
   })
   .strict();
 export type Config = z.output<typeof Config>;

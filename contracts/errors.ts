@@ -63,6 +63,10 @@ export class CordonError extends Error {
   /** The failure as data. */
   toFailure(): Failure {
     const { retryAfterMs } = this.options;
-    return { type: this.type, message: this.message.slice(0, 2000), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    return {
+      type: this.type,
+      message: this.message.slice(0, 2000),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    };
   }
 }

@@ -11,7 +11,10 @@ export interface Probe {
 }
 
 /** Done, or accepted and to be polled with a token. */
-export type Acted<O> = { status: 'done'; output: O } | { status: 'pending'; token: string; againInMs: number } | { status: 'partial'; output: O; detail: string };
+export type Acted<O> =
+  | { status: 'done'; output: O }
+  | { status: 'pending'; token: string; againInMs: number }
+  | { status: 'partial'; output: O; detail: string };
 
 /** What an adapter is given with each call. */
 export interface CallContext {
@@ -25,7 +28,11 @@ export interface CallContext {
   fence(): Promise<void>;
   readonly log: { info(data: object, message: string): void; warn(data: object, message: string): void };
   /** Stores an artefact under its sha256 and returns its reference. */
-  putEvidence(artefact: { name: string; mediaType: string; bytes: Uint8Array }): Promise<{ name: string; sha256: string; bytes: number }>;
+  putEvidence(artefact: {
+    name: string;
+    mediaType: string;
+    bytes: Uint8Array;
+  }): Promise<{ name: string; sha256: string; bytes: number }>;
 }
 
 /** One action of one product. */
@@ -55,7 +62,10 @@ export interface Connection {
   /** Reaches the product and checks what can be checked without changing anything; for `doctor` and readiness. */
   check(signal: AbortSignal): Promise<Health>;
   /** New alerts since the cursor; the cursor of the last round is null at first. */
-  poll?(cursor: JsonObject | null, signal: AbortSignal): Promise<{ alerts: { alert: Alert; raw: JsonObject }[]; cursor: JsonObject }>;
+  poll?(
+    cursor: JsonObject | null,
+    signal: AbortSignal,
+  ): Promise<{ alerts: { alert: Alert; raw: JsonObject }[]; cursor: JsonObject }>;
   close(): Promise<void>;
 }
 

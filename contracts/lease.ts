@@ -23,6 +23,13 @@ export const Lease = z.object({
   createdAt: z.string(),
   releasedAt: z.string().nullable(),
   lastError: z.string().nullable(),
-  holders: z.array(z.object({ incident: z.string(), acquiredAt: z.string(), releasedAt: z.string().nullable(), reason: z.string() })),
+  holders: z.array(
+    z.object({
+      incident: z.string(),
+      acquiredAt: z.string(),
+      releasedAt: z.string().nullable(),
+      reason: z.string(),
+    }),
+  ),
 });
 export type Lease = z.infer<typeof Lease>;

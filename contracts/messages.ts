@@ -34,14 +34,36 @@ export type IncidentInput = z.infer<typeof IncidentInput>;
 
 /** A person's command to a run. */
 export const Command = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('verdict'), id: z.string(), verdict: z.enum(['true_positive', 'false_positive', 'benign']), by: z.string(), reason: z.string() }),
-  z.object({ kind: z.literal('resolve_item'), id: z.string(), item: z.string(), resolution: z.enum(['retry', 'skip']), by: z.string(), reason: z.string() }),
+  z.object({
+    kind: z.literal('verdict'),
+    id: z.string(),
+    verdict: z.enum(['true_positive', 'false_positive', 'benign']),
+    by: z.string(),
+    reason: z.string(),
+  }),
+  z.object({
+    kind: z.literal('resolve_item'),
+    id: z.string(),
+    item: z.string(),
+    resolution: z.enum(['retry', 'skip']),
+    by: z.string(),
+    reason: z.string(),
+  }),
   z.object({ kind: z.literal('close'), id: z.string(), by: z.string(), reason: z.string() }),
 ]);
 export type Command = z.infer<typeof Command>;
 
 export const ITEM_STATUSES = [
-  'succeeded', 'already', 'partial', 'pending', 'held', 'denied', 'unsupported', 'failed', 'unknown', 'simulated',
+  'succeeded',
+  'already',
+  'partial',
+  'pending',
+  'held',
+  'denied',
+  'unsupported',
+  'failed',
+  'unknown',
+  'simulated',
 ] as const;
 /** Truthful statuses of an item. Two more exist only while a wave is under way: `awaiting` people, `running` at a vendor. */
 export const ItemStatus = z.enum([...ITEM_STATUSES, 'awaiting', 'running']);
@@ -123,11 +145,19 @@ export interface CordonActivities {
   /** Writes phase, note, attention; closes unless alerts joined that the run has not seen. */
   updateIncident(input: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }>;
   /** Releases every lease that the incident holds (verdict false positive, rollback), by a named person. */
-  rollBack(input: { incident: string; by: string; reason: string }): Promise<{ released: number; failed: number }>;
+  rollBack(input: {
+    incident: string;
+    by: string;
+    reason: string;
+  }): Promise<{ released: number; failed: number }>;
   /** One round over leases that are due or whose release failed. */
   sweepLeases(): Promise<{ due: number; released: number; failed: number }>;
   /** Releases one lease: what a person asked for. Repeated until the inverse is verified. */
-  releaseLease(input: { leaseId: string; by: string; reason: string }): Promise<{ status: 'released' | 'shared' | 'failed'; failure?: Failure }>;
+  releaseLease(input: {
+    leaseId: string;
+    by: string;
+    reason: string;
+  }): Promise<{ status: 'released' | 'shared' | 'failed'; failure?: Failure }>;
   /** Polls one source connection and stores what is new. */
   pollSource(input: { connection: string }): Promise<{ alerts: number }>;
 }

@@ -28,7 +28,9 @@ export type Requirement = z.infer<typeof Requirement>;
 const Match = z
   .object({
     actions: z.array(z.string()).optional(),
-    category: z.array(z.enum(['detect', 'investigate', 'contain', 'eradicate', 'recover', 'notify', 'generic'])).optional(),
+    category: z
+      .array(z.enum(['detect', 'investigate', 'contain', 'eradicate', 'recover', 'notify', 'generic']))
+      .optional(),
     impact: z.array(z.enum(['none', 'low', 'high', 'irreversible'])).optional(),
     readOnly: z.boolean().optional(),
     mode: z.array(Mode).optional(),
@@ -51,7 +53,11 @@ const Rule = z
       z
         .object({
           groups: z.array(ApprovalGroup).min(1).max(5),
-          timeoutSeconds: z.number().int().min(1).max(30 * 24 * 3600),
+          timeoutSeconds: z
+            .number()
+            .int()
+            .min(1)
+            .max(30 * 24 * 3600),
           noSelfApproval: z.boolean().default(false),
         })
         .strict(),
@@ -112,12 +118,17 @@ export interface Vote {
  * Whether the votes meet the requirement. One deny by somebody who might have approved denies the item.
  * People are assigned to groups by augmenting paths, so that who votes first does not matter.
  */
-export function countVotes(requirement: Requirement, votes: readonly Vote[], startedBy?: string): 'met' | 'open' | 'denied' {
+export function countVotes(
+  requirement: Requirement,
+  votes: readonly Vote[],
+  startedBy?: string,
+): 'met' | 'open' | 'denied' {
   if (requirement.kind === 'none') return 'met';
   if (requirement.kind === 'never') return 'denied';
   const seats = requirement.groups.flatMap((group) => Array.from({ length: group.count }, () => group.roles));
   const mayVote = (vote: Vote): boolean =>
-    seats.some((roles) => roles.some((role) => vote.roles.includes(role))) && !(requirement.noSelfApproval && vote.person === startedBy);
+    seats.some((roles) => roles.some((role) => vote.roles.includes(role))) &&
+    !(requirement.noSelfApproval && vote.person === startedBy);
   const newest = new Map(votes.filter(mayVote).map((vote) => [vote.person, vote]));
   const counted = [...newest.values()];
   if (counted.some((vote) => vote.verdict === 'deny')) return 'denied';

@@ -11,7 +11,8 @@ export interface HookRequest {
   readonly now: number;
 }
 
-export type Authentication = { ok: true } | { ok: false; why: 'missing' | 'bad_signature' | 'stale'; detail: string };
+export type Authentication =
+  { ok: true } | { ok: false; why: 'missing' | 'bad_signature' | 'stale'; detail: string };
 
 /** One product that sends alerts. Pure: no clock, no network, no store. */
 export interface Source<C extends z.ZodType = z.ZodType> {

@@ -38,7 +38,9 @@ export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
 /** `INC-2026-000042` */
-export const IncidentNumber = z.string().regex(/^INC-\d{4}-\d{6,}$/, 'expected an incident number like INC-2026-000042');
+export const IncidentNumber = z
+  .string()
+  .regex(/^INC-\d{4}-\d{6,}$/, 'expected an incident number like INC-2026-000042');
 
 /** JSON values as they survive Temporal's converter and RFC 8785. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -52,7 +54,10 @@ const name = z.string().trim().min(1).max(255);
 export const HostRef = z.object({
   name,
   fqdn: name.optional(),
-  ips: z.array(z.union([z.ipv4(), z.ipv6()])).max(64).optional(),
+  ips: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(64)
+    .optional(),
 });
 export type HostRef = z.infer<typeof HostRef>;
 
@@ -60,7 +65,11 @@ export const AccountRef = z.object({ name, domain: name.optional(), upn: name.op
 export type AccountRef = z.infer<typeof AccountRef>;
 
 /** A set of data that a backup covers: `files` of one host below one path. */
-export const DatasetRef = z.object({ name, host: name.optional(), path: z.string().min(1).max(4096).optional() });
+export const DatasetRef = z.object({
+  name,
+  host: name.optional(),
+  path: z.string().min(1).max(4096).optional(),
+});
 export type DatasetRef = z.infer<typeof DatasetRef>;
 
 export const IpAddress = z.union([z.ipv4(), z.ipv6()]);

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { DatasetRef, Sha256, type Target } from '../values';
 import { defineAction } from './define';
 
-const onDataset = ({ set }: { set: DatasetRef }): Target => ({ kind: 'dataset', key: `dataset:${set.name.toLowerCase()}`, label: set.name });
+const onDataset = ({ set }: { set: DatasetRef }): Target => ({
+  kind: 'dataset',
+  key: `dataset:${set.name.toLowerCase()}`,
+  label: set.name,
+});
 
 const OnDataset = z.object({ set: DatasetRef });
 const Snapshot = z.string().min(1).max(255);
@@ -46,7 +50,10 @@ export const dataActions = {
     impact: 'high',
     inverse: 'data.revert_restore',
     delivery: 'probe',
-    input: OnDataset.extend({ snapshot: Snapshot.optional(), before: z.iso.datetime({ offset: true }).optional() }),
+    input: OnDataset.extend({
+      snapshot: Snapshot.optional(),
+      before: z.iso.datetime({ offset: true }).optional(),
+    }),
     output: Restored,
     target: onDataset,
     d3fend: ['D3-RD', 'D3-RF'],

@@ -1,7 +1,15 @@
 import type { z } from 'zod';
 import type { Target } from '../values';
 
-export const CATEGORIES = ['detect', 'investigate', 'contain', 'eradicate', 'recover', 'notify', 'generic'] as const;
+export const CATEGORIES = [
+  'detect',
+  'investigate',
+  'contain',
+  'eradicate',
+  'recover',
+  'notify',
+  'generic',
+] as const;
 export type ActionCategory = (typeof CATEGORIES)[number];
 
 /** none: reads. low: easy to undo, few notice. high: stops somebody's work. irreversible: cannot be undone. */
@@ -15,7 +23,12 @@ export type Impact = 'none' | 'low' | 'high' | 'irreversible';
 export type Delivery = 'probe' | 'key' | 'at_least_once';
 
 /** What the catalogue says of an action. Field names after Splunk SOAR apps, OpenC2, D3FEND, RE&CT, CACAO and OCSF. */
-export interface ActionSpec<Id extends string, I extends z.ZodType, O extends z.ZodType, Inv extends string | null> {
+export interface ActionSpec<
+  Id extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+  Inv extends string | null,
+> {
   readonly id: Id;
   readonly title: string;
   readonly category: ActionCategory;
@@ -45,8 +58,11 @@ type SpecInput<Id extends string, I extends z.ZodType, O extends z.ZodType, Inv 
   Partial<Pick<ActionSpec<Id, I, O, Inv>, 'onAbort' | 'mayLapse' | 'ocsf' | 'react' | 'd3fend'>>;
 
 /** Declares one action of the catalogue. */
-export function defineAction<const Id extends string, I extends z.ZodType, O extends z.ZodType, const Inv extends string | null>(
-  spec: SpecInput<Id, I, O, Inv>,
-): ActionSpec<Id, I, O, Inv> {
+export function defineAction<
+  const Id extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+  const Inv extends string | null,
+>(spec: SpecInput<Id, I, O, Inv>): ActionSpec<Id, I, O, Inv> {
   return { onAbort: 'keep', mayLapse: false, ocsf: null, react: [], d3fend: [], ...spec };
 }

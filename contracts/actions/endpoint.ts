@@ -3,7 +3,11 @@ import { hostKey } from '../assets';
 import { HostRef, Sha256, type Target } from '../values';
 import { defineAction } from './define';
 
-const onHost = ({ host }: { host: HostRef }): Target => ({ kind: 'host', key: hostKey(host), label: host.name });
+const onHost = ({ host }: { host: HostRef }): Target => ({
+  kind: 'host',
+  key: hostKey(host),
+  label: host.name,
+});
 const onFile = ({ host, path }: { host: HostRef; path: string }): Target => ({
   kind: 'file',
   key: `file:${hostKey(host).slice('host:'.length)}${path.startsWith('/') ? '' : '/'}${path}`,
@@ -62,7 +66,9 @@ export const endpointActions = {
     input: OnHost.extend({ paths: z.array(z.string().min(1).max(4096)).max(100).optional() }),
     output: OnHost.extend({
       clean: z.boolean(),
-      findings: z.array(z.object({ path: z.string(), signature: z.string(), sha256: Sha256.optional() })).max(1000),
+      findings: z
+        .array(z.object({ path: z.string(), signature: z.string(), sha256: Sha256.optional() }))
+        .max(1000),
       /** What could not be read. Not clean, unless there is none. */
       errors: z.array(z.string()).max(1000),
       engine: z.string(),
@@ -82,7 +88,11 @@ export const endpointActions = {
     inverse: 'endpoint.restore_file',
     delivery: 'probe',
     input: OnHost.extend({ path: z.string().min(1).max(4096), sha256: Sha256.optional() }),
-    output: OnHost.extend({ path: z.string().min(1).max(4096), sha256: Sha256, token: z.string().max(4096).optional() }),
+    output: OnHost.extend({
+      path: z.string().min(1).max(4096),
+      sha256: Sha256,
+      token: z.string().max(4096).optional(),
+    }),
     target: onFile,
     d3fend: ['D3-CQ'],
     react: ['RA_3302'],
@@ -98,7 +108,11 @@ export const endpointActions = {
     impact: 'high',
     inverse: null,
     delivery: 'probe',
-    input: OnHost.extend({ path: z.string().min(1).max(4096), sha256: Sha256, token: z.string().max(4096).optional() }),
+    input: OnHost.extend({
+      path: z.string().min(1).max(4096),
+      sha256: Sha256,
+      token: z.string().max(4096).optional(),
+    }),
     output: OnHost.extend({ path: z.string(), sha256: Sha256 }),
     target: onFile,
     d3fend: ['D3-RF'],
@@ -117,7 +131,9 @@ export const endpointActions = {
     delivery: 'at_least_once',
     input: OnHost,
     output: OnHost.extend({
-      evidence: z.array(z.object({ name: z.string(), sha256: Sha256, bytes: z.number().int().nonnegative() })).max(200),
+      evidence: z
+        .array(z.object({ name: z.string(), sha256: Sha256, bytes: z.number().int().nonnegative() }))
+        .max(200),
     }),
     target: onHost,
     react: ['RA_2311'],

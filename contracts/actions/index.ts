@@ -37,7 +37,9 @@ type InverseAccepts = {
       : never
     : never;
 };
-type InverseExists = { [A in ActionId]: InverseOf<A> extends ActionId | null ? true : { error: 'no such inverse'; action: A } };
+type InverseExists = {
+  [A in ActionId]: InverseOf<A> extends ActionId | null ? true : { error: 'no such inverse'; action: A };
+};
 /** Holds the two proofs; a mistake in the catalogue is a type error here that names the action. */
 export const CATALOGUE_PROOF: {
   accepts: { [A in ReversibleActionId]: true };
@@ -59,7 +61,7 @@ export type AnyActionSpec = ActionSpec<ActionId, z.ZodType, z.ZodType, ActionId 
 
 /** Looks an action up by id. */
 export function actionSpec(id: ActionId): AnyActionSpec {
-  return ACTIONS[id] as unknown as AnyActionSpec;
+  return ACTIONS[id];
 }
 
 /** What a call would be done to. Throws a ZodError when the input does not fit the action. */

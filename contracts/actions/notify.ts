@@ -15,8 +15,16 @@ export const notifyActions = {
       subject: z.string().min(1).max(300),
       text: z.string().min(1).max(20_000),
     }),
-    output: z.object({ accepted: z.array(z.string()), rejected: z.array(z.string()), messageId: z.string().optional() }),
-    target: ({ to }) => ({ kind: 'channel', key: `channel:${[...to].sort().join(',').toLowerCase().slice(0, 1000)}`, label: to.join(', ').slice(0, 1000) }),
+    output: z.object({
+      accepted: z.array(z.string()),
+      rejected: z.array(z.string()),
+      messageId: z.string().optional(),
+    }),
+    target: ({ to }) => ({
+      kind: 'channel',
+      key: `channel:${[...to].sort().join(',').toLowerCase().slice(0, 1000)}`,
+      label: to.join(', ').slice(0, 1000),
+    }),
     openc2: 'x-notify',
     cacao: 'deliver-content',
   }),
