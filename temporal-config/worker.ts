@@ -1,0 +1,42 @@
+import { freemem } from 'node:os';
+import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import { STICKY_SCHEDULE_TO_START_MS } from './timeouts';
+
+/** Measured: one waiting incident holds about this much of the worker's memory. */
+const CACHED_WORKFLOW_BYTES = 360 * 1024;
+const MIN_CACHED = 50;
+const MAX_CACHED = 2000;
+
+export interface WorkerOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  activities: object;
+  workflowBundle: WorkflowBundleOption;
+}
+
+/** How many runs to keep in memory: a tenth of what is free. The others are replayed when something happens to them. */
+export function cachedWorkflows(freeBytes = freemem()): number {
+  return Math.max(MIN_CACHED, Math.min(MAX_CACHED, Math.floor(freeBytes / 10 / CACHED_WORKFLOW_BYTES)));
+}
+
+/** The worker of all Cordon processes and tests; the caller runs it and shuts it down. */
+export function createWorker({
+  connection,
+  namespace,
+  taskQueue,
+  activities,
+  workflowBundle,
+}: WorkerOptions): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    activities,
+    workflowBundle,
+    maxCachedWorkflows: cachedWorkflows(),
+    stickyQueueScheduleToStartTimeout: STICKY_SCHEDULE_TO_START_MS,
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '20s',
+  });
+}
