@@ -1,6 +1,6 @@
 import type { JournalEntry, JournalKind } from '../contracts/journal';
 import type { JsonObject } from '../contracts/values';
-import { canonicalJson, sha256 } from './canonical';
+import { canonicalJson, sha256, storableJson } from './canonical';
 import type { Tx } from './store';
 
 /** Where every chain begins. */
@@ -32,8 +32,8 @@ export async function appendJournal(tx: Tx, ...entries: NewEntry[]): Promise<voi
     const rows = entries
       .filter((entry) => entry.incident === incident)
       .map(({ at, actor, kind, data }) => {
-        // What is hashed is what SQL gives back: no undefined, no -0, no Date.
-        const clean = JSON.parse(JSON.stringify(data)) as JsonObject;
+        // What is hashed is what SQL gives back.
+        const clean = storableJson(data);
         const unsigned = {
           incident,
           seq: ++seq,

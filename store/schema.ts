@@ -201,6 +201,8 @@ export interface JournalHeads {
   incident: string;
   seq: number;
   hash: string;
+  /** How far the last seal reaches; smaller than seq: the next one takes it in. */
+  sealed_seq: Generated<number>;
 }
 export interface JournalSeals {
   n: number;

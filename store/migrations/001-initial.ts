@@ -70,7 +70,8 @@ const STATEMENTS = [
   `CREATE TABLE journal (
     incident text NOT NULL, seq integer NOT NULL, at timestamptz NOT NULL, actor text NOT NULL, kind text NOT NULL,
     data jsonb NOT NULL, prev_hash text NOT NULL, hash text NOT NULL, PRIMARY KEY (incident, seq))`,
-  `CREATE TABLE journal_heads (incident text PRIMARY KEY, seq integer NOT NULL, hash text NOT NULL)`,
+  `CREATE TABLE journal_heads (
+    incident text PRIMARY KEY, seq integer NOT NULL, hash text NOT NULL, sealed_seq integer NOT NULL DEFAULT 0)`,
   `CREATE TABLE journal_seals (
     n integer PRIMARY KEY, at timestamptz NOT NULL, heads jsonb NOT NULL, prev_hash text NOT NULL, hash text NOT NULL,
     signature text NOT NULL)`,
