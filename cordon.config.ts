@@ -1,0 +1,27 @@
+import { defineConfig } from './contracts/config';
+import { DEFAULT_POLICY } from './contracts/policy';
+
+/**
+ * The configuration of `npm start`: a simulated estate, one real-shaped alert source, the policy that ships.
+ * Replace the connections by your own; docs/configuration.md tells how. Secrets are named here, never written.
+ */
+export default defineConfig({
+  connections: [
+    { id: 'edr', use: 'simulated_edr', title: 'Simulated EDR', tags: ['simulated'] },
+    { id: 'directory', use: 'simulated_identity', title: 'Simulated directory', tags: ['simulated'] },
+    { id: 'backup', use: 'simulated_backup', title: 'Simulated backup', tags: ['simulated'] },
+    { id: 'firewall', use: 'simulated_firewall', title: 'Simulated firewall', tags: ['simulated'] },
+  ],
+  sources: [{ id: 'demo', use: 'generic', secrets: [{ $file: '.cordon/demo-hook-secret' }] }],
+  people: [],
+  assets: [
+    { id: 'fin-ws-042', kind: 'host', aliases: ['fin-ws-042.corp.example.com'], ips: ['198.51.100.42'], tags: ['finance'], criticality: 3 },
+    { id: 'fin-fs-01', kind: 'host', aliases: ['fin-fs-01.corp.example.com'], ips: ['198.51.100.20'], tags: ['finance', 'server'], criticality: 5 },
+    { id: 'finance-share', kind: 'dataset', host: 'fin-fs-01', path: '/srv/finance', criticality: 5 },
+    { id: 'm.okafor', kind: 'account', aliases: ['m.okafor@corp.example.com', 'CORP\\m.okafor'], criticality: 3 },
+    { id: 'dc-01', kind: 'host', tags: ['domain-controller'], criticality: 5, protected: true },
+    { id: 'scanner-1', kind: 'network', ips: ['198.51.100.250'], ambient: true, criticality: 1 },
+  ],
+  policy: DEFAULT_POLICY,
+  budgets: [{ id: 'isolations', actions: ['endpoint.isolate_host'], limit: 20, windowSeconds: 3600 }],
+});
