@@ -26,16 +26,28 @@ export interface Known {
 
 /** Loads and checks `cordon.config.ts`: shape, references, secrets. Secrets come back wrapped. */
 export function loadConfig(file: string, known: Known, env: NodeJS.ProcessEnv = process.env): Config {
-  if (!existsSync(file)) throw new BadConfig(file, ['the file does not exist: copy cordon.config.ts from the repository, or set CORDON_CONFIG']);
+  if (!existsSync(file))
+    throw new BadConfig(file, [
+      'the file does not exist: copy cordon.config.ts from the repository, or set CORDON_CONFIG',
+    ]);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- the name is known at run time only
   const loaded = require(file) as { default?: unknown };
   return checkConfig(loaded.default, file, known, env);
 }
 
 /** The same for a configuration that is already in memory. */
-export function checkConfig(value: unknown, file: string, known: Known, env: NodeJS.ProcessEnv = process.env): Config {
+export function checkConfig(
+  value: unknown,
+  file: string,
+  known: Known,
+  env: NodeJS.ProcessEnv = process.env,
+): Config {
   const parsed = Config.safeParse(value);
-  if (!parsed.success) throw new BadConfig(file, parsed.error.issues.map((issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`));
+  if (!parsed.success)
+    throw new BadConfig(
+      file,
+      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'default export'}: ${issue.message}`),
+    );
   const config = parsed.data;
   const mistakes: string[] = [];
   const resolveSecrets = (part: unknown, path: string): unknown => {
@@ -43,7 +55,9 @@ export function checkConfig(value: unknown, file: string, known: Known, env: Nod
     if (ref.success) return readSecret(ref.data, path, dirname(file), env, mistakes);
     if (Array.isArray(part)) return part.map((one, index) => resolveSecrets(one, `${path}.${String(index)}`));
     if (typeof part === 'object' && part !== null && Object.getPrototypeOf(part) === Object.prototype)
-      return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, resolveSecrets(inner, `${path}.${key}`)]));
+      return Object.fromEntries(
+        Object.entries(part).map(([key, inner]) => [key, resolveSecrets(inner, `${path}.${key}`)]),
+      );
     return part;
   };
   const resolved = resolveSecrets(config, 'config') as Config;
@@ -52,17 +66,21 @@ export function checkConfig(value: unknown, file: string, known: Known, env: Nod
     const at = `connections.${String(index)} (${connection.id})`;
     const integration = known.integrations.get(connection.use);
     if (integration === undefined) {
-      mistakes.push(`${at}: no integration "${connection.use}"; there are ${[...known.integrations.keys()].join(', ')}`);
+      mistakes.push(
+        `${at}: no integration "${connection.use}"; there are ${[...known.integrations.keys()].join(', ')}`,
+      );
       continue;
     }
     for (const action of connection.actions ?? [])
-      if (!integration.actions.includes(action)) mistakes.push(`${at}: ${connection.use} does not offer ${action}`);
+      if (!integration.actions.includes(action))
+        mistakes.push(`${at}: ${connection.use} does not offer ${action}`);
     mistakes.push(...issuesOf(integration.config, connection.config, `${at}.config`));
   }
   for (const [index, source] of resolved.sources.entries()) {
     const at = `sources.${String(index)} (${source.id})`;
     const found = known.sources.get(source.use);
-    if (found === undefined) mistakes.push(`${at}: no source "${source.use}"; there are ${[...known.sources.keys()].join(', ')}`);
+    if (found === undefined)
+      mistakes.push(`${at}: no source "${source.use}"; there are ${[...known.sources.keys()].join(', ')}`);
     else mistakes.push(...issuesOf(found.config, source.config, `${at}.config`));
   }
   if (mistakes.length > 0) throw new BadConfig(file, mistakes);
@@ -71,14 +89,23 @@ export function checkConfig(value: unknown, file: string, known: Known, env: Nod
 
 function issuesOf(schema: z.ZodType, value: unknown, at: string): string[] {
   const parsed = schema.safeParse(value);
-  return parsed.success ? [] : parsed.error.issues.map((issue) => `${[at, ...issue.path].join('.')}: ${issue.message}`);
+  return parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${[at, ...issue.path].join('.')}: ${issue.message}`);
 }
 
-function readSecret(ref: SecretRef, path: string, folder: string, env: NodeJS.ProcessEnv, mistakes: string[]): Secret {
+function readSecret(
+  ref: SecretRef,
+  path: string,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+  mistakes: string[],
+): Secret {
   if (ref instanceof Secret) return ref;
   if ('$env' in ref) {
     const value = env[ref.$env];
-    if (value === undefined || value === '') mistakes.push(`${path}: the environment variable ${ref.$env} is not set`);
+    if (value === undefined || value === '')
+      mistakes.push(`${path}: the environment variable ${ref.$env} is not set`);
     return new Secret(value ?? '');
   }
   const file = isAbsolute(ref.$file) ? ref.$file : join(folder, ref.$file);
@@ -108,9 +135,14 @@ function unknownReferences(config: Config): string[] {
     for (const person of channel.people)
       if (!people.has(person)) mistakes.push(`channels (${channel.id}): there is no person "${person}"`);
   const named = [
-    ...config.policy.rules.flatMap((rule) => (rule.when.actions ?? []).map((action) => [`policy rule "${rule.name}"`, action] as const)),
-    ...config.budgets.flatMap((budget) => budget.actions.map((action) => [`budgets (${budget.id})`, action] as const)),
+    ...config.policy.rules.flatMap((rule) =>
+      (rule.when.actions ?? []).map((action) => [`policy rule "${rule.name}"`, action] as const),
+    ),
+    ...config.budgets.flatMap((budget) =>
+      budget.actions.map((action) => [`budgets (${budget.id})`, action] as const),
+    ),
   ];
-  for (const [where, action] of named) if (!(action in ACTIONS)) mistakes.push(`${where}: there is no action "${action}"`);
+  for (const [where, action] of named)
+    if (!(action in ACTIONS)) mistakes.push(`${where}: there is no action "${action}"`);
   return mistakes;
 }
