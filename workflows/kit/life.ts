@@ -1,0 +1,155 @@
+import type { Command, IncidentInput, RunStatus } from '../../contracts/messages';
+import { matching, type Playbook } from './define-playbook';
+import type { Host } from './host';
+import { recur, words } from './phases';
+import { catchUp, retry } from './pursue';
+import { Run, RunEnded, type Ending } from './run';
+
+const CLOSE_AGAIN_MS = 5000;
+
+/** What the outside may do to a run. All of it only records; the run acts. */
+export interface IncidentLife {
+  newAlerts(): void;
+  wake(): void;
+  command(command: Command): void;
+  status(): RunStatus;
+  /** The whole life of the incident; resolves when it is closed. */
+  live(): Promise<void>;
+}
+
+function resolveItem(run: Run, command: Extract<Command, { kind: 'resolve_item' }>): void {
+  const entry = run.ledger.failure(command.item);
+  if (entry === undefined) return;
+  const { order, planned } = entry;
+  entry.resolved = true;
+  if (command.resolution === 'retry') run.spawn(() => retry(run, order, planned));
+}
+
+function obey(run: Run, command: Command): void {
+  if (run.commands.has(command.id) || run.closed) return;
+  run.commands.set(command.id, command);
+  run.spawn(async () => {
+    await run.host.updateIncident({ incident: run.input.number, command });
+  });
+  const { by, reason } = command;
+  if (command.kind === 'resolve_item') resolveItem(run, command);
+  else if (command.kind === 'close') run.ended ??= { verdict: run.verdict, by, reason, rollBack: false };
+  else {
+    run.verdict = command.verdict;
+    if (command.verdict === 'false_positive')
+      run.ended = { verdict: command.verdict, by, reason, rollBack: true };
+  }
+  run.wake();
+}
+
+function choose(run: Run, playbooks: readonly Playbook[]): Playbook | undefined {
+  const [best, ...others] = matching(playbooks, run.alerts);
+  const wanted = run.input.playbook;
+  const chosen = wanted === undefined ? best : playbooks.find(({ ref }) => ref === wanted);
+  if (chosen !== undefined) {
+    run.playbook = chosen.ref;
+    run.offered = [best, ...others].flatMap((one) => (one === undefined || one === chosen ? [] : [one.ref]));
+  }
+  return chosen;
+}
+
+/** Analysis until an alert brings a playbook, or a person ends it. */
+async function playbookFor(run: Run, playbooks: readonly Playbook[]): Promise<Playbook> {
+  for (;;) {
+    const chosen = choose(run, playbooks);
+    if (chosen !== undefined) {
+      run.ledger.clear('playbook');
+      return chosen;
+    }
+    const wanted = run.input.playbook;
+    run.ledger.note(
+      'playbook',
+      wanted === undefined ? 'no playbook answers these alerts' : `no playbook ${wanted}`,
+      true,
+    );
+    run.enter('analysis');
+    await run.flush();
+    const seen = run.alerts.length;
+    await run.until(() => run.alerts.length > seen);
+  }
+}
+
+async function firstLife(run: Run, playbooks: readonly Playbook[]): Promise<void> {
+  const playbook = await playbookFor(run, playbooks);
+  for (const name of ['hosts', 'accounts', 'datasets', 'ips', 'files'] as const)
+    for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
+  await playbook.run(words(run));
+}
+
+/** Does the work and the waiting for people; says how it ended. */
+async function work(run: Run, doWork: () => Promise<void>): Promise<Ending> {
+  const byItself = (): Ending => ({
+    verdict: run.verdict,
+    by: 'cordon',
+    reason: 'the playbook has ended',
+    rollBack: false,
+  });
+  try {
+    await doWork();
+    await run.until(() => !run.busy);
+    run.standing = false;
+    run.enter('post_incident');
+    await run.flush();
+    await run.until(() => (!run.ledger.needsPerson() && !run.busy) || run.hits.length > 0);
+  } catch (error) {
+    // A person has ended it: what is in force stays in force, unless the verdict says otherwise.
+    if (!(error instanceof RunEnded)) throw error;
+  }
+  run.standing = false;
+  await run.quiet();
+  return run.ended ?? byItself();
+}
+
+/** Closes; false when alerts joined that the run has not seen, which must then be answered. */
+async function close(run: Run, ending: Ending): Promise<boolean> {
+  const incident = run.input.number;
+  if (ending.rollBack) {
+    const { failed } = await run.host.rollBack({ incident, by: ending.by, reason: ending.reason });
+    if (failed > 0)
+      run.ledger.note(
+        'rollback',
+        `${failed} containment(s) could not be lifted yet: they are tried again`,
+        false,
+      );
+  }
+  await run.flush();
+  const { verdict, reason } = ending;
+  const answer = await run.host.updateIncident({
+    incident,
+    close: { verdict, reason, seenAlertSeq: run.seenAlertSeq },
+  });
+  if (answer.closed || !answer.moreAlerts) return true;
+  run.ended = undefined;
+  run.newAlerts();
+  await run.quiet();
+  if (run.hits.length === 0) await run.host.sleep(CLOSE_AGAIN_MS);
+  return false;
+}
+
+/** Makes the life of an incident on a host. */
+export function incidentLife(host: Host, input: IncidentInput, playbooks: readonly Playbook[]): IncidentLife {
+  const run = new Run(host, input);
+  const live = async (): Promise<void> => {
+    run.absorb(input.alerts);
+    if (input.alerts.length === 50) run.newAlerts();
+    run.startPump((late) => run.spawn(() => catchUp(run, late)));
+    let ending = await work(run, () => firstLife(run, playbooks));
+    for (;;) {
+      if ((run.ended !== undefined || run.hits.length === 0) && (await close(run, ending))) break;
+      ending = await work(run, () => (run.playbook === null ? firstLife(run, playbooks) : recur(run)));
+    }
+    run.closed = true;
+  };
+  return {
+    newAlerts: () => run.newAlerts(),
+    wake: () => run.wake(),
+    command: (command) => obey(run, command),
+    status: () => run.status(),
+    live,
+  };
+}

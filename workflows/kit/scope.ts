@@ -1,0 +1,81 @@
+import type { AlertView, FileRef, ScopeAccount, ScopeDataset, ScopeHost } from '../../contracts/alert';
+
+export type SetName = 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files';
+
+/** An artefact that alerts speak of, with the host it was seen on. */
+export type ScopeFile = FileRef & { host?: string | undefined; key: string };
+
+/** One thing in the scope: its canonical key, and the value that a playbook sees. */
+export interface ScopeTarget<T = unknown> {
+  readonly set: SetName;
+  readonly key: string;
+  readonly value: T;
+}
+
+/** A set that grows while the run lives. A phase given to it is a standing order: it also meets what joins later. */
+export class LiveSet<T> {
+  readonly #byKey = new Map<string, ScopeTarget<T>>();
+  constructor(readonly name: SetName) {}
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+  /** What is in the set now, in order of joining. */
+  targets(): readonly ScopeTarget<T>[] {
+    return [...this.#byKey.values()];
+  }
+  /** Adds what is new, and says whether it was. */
+  add(key: string, value: T): boolean {
+    if (this.#byKey.has(key)) return false;
+    this.#byKey.set(key, { set: this.name, key, value });
+    return true;
+  }
+  get(key: string): ScopeTarget<T> | undefined {
+    return this.#byKey.get(key);
+  }
+}
+
+function fileKey(file: FileRef & { host?: string | undefined }): string | undefined {
+  const what = file.path ?? file.sha256 ?? file.name;
+  return what === undefined ? undefined : `file:${file.host ?? '?'}${what.startsWith('/') ? '' : '/'}${what}`;
+}
+
+/** All that the incident's alerts speak of. */
+export class Scope {
+  readonly hosts = new LiveSet<ScopeHost>('hosts');
+  readonly accounts = new LiveSet<ScopeAccount>('accounts');
+  readonly datasets = new LiveSet<ScopeDataset>('datasets');
+  readonly ips = new LiveSet<string>('ips');
+  readonly files = new LiveSet<ScopeFile>('files');
+  #firstSeen: string | undefined;
+
+  /** When the earliest alert says that it happened: backups from before are what one wants. */
+  firstSeen(): string | undefined {
+    return this.#firstSeen;
+  }
+
+  /** Takes an alert's entities in. `added` is what no alert named before, `touched` all that this one names. */
+  absorb(alert: AlertView): { added: ScopeTarget[]; touched: ScopeTarget[] } {
+    const at = alert.occurredAt;
+    if (this.#firstSeen === undefined || Date.parse(at) < Date.parse(this.#firstSeen)) this.#firstSeen = at;
+    const added: ScopeTarget[] = [];
+    const touched: ScopeTarget[] = [];
+    const take = <T>(set: LiveSet<T>, key: string | undefined, value: T): void => {
+      if (key === undefined) return;
+      const isNew = set.add(key, value);
+      const target = set.get(key);
+      if (target === undefined) return;
+      touched.push(target);
+      if (isNew) added.push(target);
+    };
+    for (const host of alert.scope.hosts) take(this.hosts, host.key, host);
+    for (const account of alert.scope.accounts) take(this.accounts, account.key, account);
+    for (const dataset of alert.scope.datasets) take(this.datasets, dataset.key, dataset);
+    for (const ip of alert.scope.ips) take(this.ips, `ip:${ip.toLowerCase()}`, ip);
+    for (const file of alert.scope.files) {
+      const key = fileKey(file);
+      if (key !== undefined) take(this.files, key, { ...file, key });
+    }
+    return { added, touched };
+  }
+}

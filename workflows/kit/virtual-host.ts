@@ -1,0 +1,243 @@
+import { actionSpec } from '../../contracts/actions';
+import type { AlertView } from '../../contracts/alert';
+import type {
+  Command,
+  IncidentInput,
+  IncidentUpdate,
+  ItemResult,
+  RunStatus,
+  WaveInput,
+  WaveItem,
+  WaveResult,
+} from '../../contracts/messages';
+import type { JsonObject } from '../../contracts/values';
+import type { Playbook } from './define-playbook';
+import type { Host } from './host';
+import { incidentLife } from './life';
+
+/** What becomes of an item; everything left out is the simulated success. */
+export type Answer = Partial<Pick<ItemResult, 'status' | 'output' | 'failure' | 'request' | 'againInMs'>>;
+
+/** What happens in a virtual run. Times are milliseconds after its start. */
+export interface Script {
+  readonly answer?: (
+    item: WaveItem,
+    context: { group: string; atMs: number; call: number },
+  ) => Answer | undefined;
+  readonly alerts?: readonly { atMs: number; alert: AlertView }[];
+  readonly commands?: readonly { atMs: number; command: Command }[];
+  readonly wakes?: readonly number[];
+}
+
+export interface VirtualRun {
+  /** Every item asked for, in order: `contain/cut_the_hosts_off isolate_host/host:a#1`. */
+  readonly items: readonly string[];
+  readonly updates: readonly IncidentUpdate[];
+  readonly rolledBack: boolean;
+  readonly status: RunStatus;
+  /** How long it took on the virtual clock. */
+  readonly tookMs: number;
+  /** What it waits for when nothing more will happen; null when it closed. */
+  readonly stuck: readonly string[] | null;
+}
+
+const SHA = '0'.repeat(64);
+
+/** What a product would say if all went well. */
+function simulatedOutput(item: WaveItem, startedAt: string): JsonObject {
+  switch (item.action) {
+    case 'endpoint.scan_av':
+      return { ...item.input, clean: true, findings: [], errors: [], engine: 'simulated' };
+    case 'endpoint.quarantine_file':
+      return { sha256: SHA, ...item.input };
+    case 'endpoint.collect_triage':
+      return { ...item.input, evidence: [] };
+    case 'data.verify_backup':
+      return {
+        ...item.input,
+        snapshot: 'simulated',
+        takenAt: startedAt,
+        intact: true,
+        clean: true,
+        findings: [],
+      };
+    case 'data.restore_backup':
+      return { snapshot: 'simulated', files: 0, ...item.input };
+    case 'notify.send':
+      return { accepted: item.input['to'] ?? [], rejected: [] };
+    default:
+      return item.input;
+  }
+}
+
+interface Waiter {
+  fn: () => boolean;
+  deadline: number;
+  resolve: (held: boolean) => void;
+}
+
+/** The kit's host in process: a clock that jumps to the next thing that happens, and effects that are pretended. */
+class VirtualHost implements Host {
+  readonly items: string[] = [];
+  readonly updates: IncidentUpdate[] = [];
+  rolledBack = false;
+  readonly #alerts: AlertView[];
+  readonly #calls = new Map<string, number>();
+  readonly #waiters = new Set<Waiter>();
+  #now: number;
+
+  constructor(
+    readonly startedAt: number,
+    firstAlerts: readonly AlertView[],
+    readonly script: Script,
+  ) {
+    this.#now = startedAt;
+    this.#alerts = [...firstAlerts];
+  }
+
+  now(): number {
+    return this.#now;
+  }
+  async sleep(ms: number): Promise<void> {
+    await this.condition(() => false, ms);
+  }
+  condition(fn: () => boolean, timeoutMs?: number): Promise<boolean> {
+    if (fn()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#waiters.add({
+        fn,
+        resolve,
+        deadline: timeoutMs === undefined ? Infinity : this.#now + timeoutMs,
+      });
+    });
+  }
+  runWave({ group, items }: WaveInput): Promise<WaveResult> {
+    return Promise.resolve({ items: items.map((item) => this.#settle(group.id, item)) });
+  }
+  readAlerts({ afterSeq }: { afterSeq: number }): Promise<readonly AlertView[]> {
+    return Promise.resolve(this.#alerts.filter(({ seq }) => seq > afterSeq).slice(0, 50));
+  }
+  updateIncident(update: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }> {
+    this.updates.push(update);
+    const newest = this.#alerts.at(-1)?.seq ?? 0;
+    const moreAlerts = update.close !== undefined && newest > update.close.seenAlertSeq;
+    return Promise.resolve({ closed: update.close !== undefined && !moreAlerts, moreAlerts });
+  }
+  rollBack(): Promise<{ released: number; failed: number }> {
+    this.rolledBack = true;
+    return Promise.resolve({ released: 1, failed: 0 });
+  }
+  historyLength(): number {
+    return 0;
+  }
+  log(): void {
+    // A virtual run is read from its result.
+  }
+
+  join(alert: AlertView): void {
+    this.#alerts.push(alert);
+  }
+
+  #settle(group: string, item: WaveItem): ItemResult {
+    const name = `${group} ${item.id}#${item.occurrence}`;
+    const call = (this.#calls.get(name) ?? 0) + 1;
+    this.#calls.set(name, call);
+    this.items.push(name);
+    const answer = this.script.answer?.(item, { group, atMs: this.#now - this.startedAt, call });
+    return {
+      id: item.id,
+      occurrence: item.occurrence,
+      action: item.action,
+      target: actionSpec(item.action).target(item.input),
+      connection: 'virtual',
+      status: 'simulated',
+      output: simulatedOutput(item, new Date(this.startedAt).toISOString()),
+      ...answer,
+    };
+  }
+
+  /** Lets everything run that can; false when all wait and no condition holds. */
+  async turn(): Promise<void> {
+    for (let woke = true; woke;) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      woke = false;
+      for (const waiter of [...this.#waiters]) {
+        if (!waiter.fn()) continue;
+        this.#waiters.delete(waiter);
+        waiter.resolve(true);
+        woke = true;
+      }
+    }
+  }
+  /** The next deadline that somebody waits for. */
+  nextDeadline(): number {
+    return Math.min(Infinity, ...[...this.#waiters].map(({ deadline }) => deadline));
+  }
+  moveTo(time: number): void {
+    this.#now = Math.max(this.#now, time);
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.deadline > this.#now) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve(waiter.fn());
+    }
+  }
+}
+
+/**
+ * Runs an incident's whole life in process on a virtual clock: what an author's unit test and a plan use.
+ *
+ * @example
+ * const run = await runVirtually(input, [ransomware], { answer: (item) => (item.id.startsWith('isolate') ? { status: 'denied' } : undefined) });
+ * expect(run.items).toContain('release/release_hosts release/isolate_host/host:fin-ws-042#1');
+ */
+export async function runVirtually(
+  input: IncidentInput,
+  playbooks: readonly Playbook[],
+  script: Script = {},
+): Promise<VirtualRun> {
+  const startedAt = Date.parse(input.alerts[0]?.occurredAt ?? '2026-01-01T00:00:00Z');
+  const host = new VirtualHost(startedAt, input.alerts, script);
+  const life = incidentLife(host, input, playbooks);
+  const events = [
+    ...(script.alerts ?? []).map(({ atMs, alert }) => ({
+      atMs,
+      happen: () => {
+        host.join(alert);
+        life.newAlerts();
+      },
+    })),
+    ...(script.commands ?? []).map(({ atMs, command }) => ({ atMs, happen: () => life.command(command) })),
+    ...(script.wakes ?? []).map((atMs) => ({ atMs, happen: () => life.wake() })),
+  ].sort((a, b) => a.atMs - b.atMs);
+
+  let outcome: { error?: unknown } | undefined;
+  void life.live().then(
+    () => (outcome = {}),
+    (error: unknown) => (outcome = { error }),
+  );
+  const ended = (): { error?: unknown } | undefined => outcome;
+  for (;;) {
+    await host.turn();
+    if (ended() !== undefined) break;
+    const event = events[0];
+    const next = Math.min(host.nextDeadline(), event === undefined ? Infinity : startedAt + event.atMs);
+    if (next === Infinity) break;
+    host.moveTo(next);
+    if (event !== undefined && startedAt + event.atMs <= next) {
+      events.shift();
+      event.happen();
+    }
+  }
+  const end = ended();
+  if (end !== undefined && 'error' in end) throw end.error;
+  const { items, updates, rolledBack } = host;
+  const status = life.status();
+  return {
+    items,
+    updates,
+    rolledBack,
+    status,
+    tookMs: host.now() - startedAt,
+    stuck: end === undefined ? status.waitingFor : null,
+  };
+}
