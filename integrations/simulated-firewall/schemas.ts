@@ -1,0 +1,5 @@
+import { z } from 'zod';
+
+/** The state of one address at the firewall. */
+export const Block = z.object({ ip: z.string(), rule_id: z.string().nullable() });
+export type Block = z.infer<typeof Block>;
