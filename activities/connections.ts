@@ -1,0 +1,138 @@
+import type { ActionId } from '../contracts/actions';
+import type { Asset, AssetIndex } from '../contracts/assets';
+import type { Config, ConnectionConfig } from '../contracts/config';
+import { CordonError } from '../contracts/errors';
+import type { Connection, ConnectTools, Handler, Integration } from '../contracts/integration';
+import type { Target } from '../contracts/values';
+
+/** A connection that serves an action on a target. */
+export interface Route {
+  readonly id: string;
+  readonly simulated: boolean;
+  readonly tags: readonly string[];
+  /** Connects when first called. */
+  handler(): Handler<ActionId>;
+  /** Runs work within the connection's limit of calls at the same time. */
+  limited<T>(work: () => Promise<T>): Promise<T>;
+}
+
+class Slots {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  constructor(size: number) {
+    this.#free = size;
+  }
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
+
+interface Entry {
+  config: ConnectionConfig;
+  integration: Integration;
+  slots: Slots;
+  connection?: Connection;
+}
+
+/** All configured connections; each connects when it is first needed. */
+export class ConnectionRegistry {
+  readonly #entries: Entry[];
+  constructor(
+    config: Pick<Config, 'connections'>,
+    integrations: ReadonlyMap<string, Integration>,
+    private readonly toolsFor: (connectionId: string) => ConnectTools,
+  ) {
+    this.#entries = config.connections.map((connection) => {
+      const integration = integrations.get(connection.use);
+      if (integration === undefined)
+        throw new Error(`connection ${connection.id}: there is no integration "${connection.use}"`);
+      return { config: connection, integration, slots: new Slots(connection.concurrency) };
+    });
+  }
+
+  /** The first connection, in the order of the configuration, that serves the action on the target. */
+  route(action: ActionId, target: Target, assets: AssetIndex): Route {
+    const asset = assets.ofTarget(target);
+    const entry = this.#entries.find((candidate) => serves(candidate, action, asset));
+    if (entry === undefined) {
+      throw new CordonError(
+        'no_connection',
+        `No connection serves ${action} on ${target.label}: add one to cordon.config.ts, or widen the actions or targets of one.`,
+      );
+    }
+    return this.#routeOf(entry, action);
+  }
+
+  /** The same connection again, for the undo. */
+  byId(id: string, action: ActionId): Route {
+    const entry = this.#entries.find(({ config }) => config.id === id);
+    if (entry === undefined)
+      throw new CordonError(
+        'no_connection',
+        `The connection ${id} is no longer configured: put it back to undo what it did.`,
+      );
+    return this.#routeOf(entry, action);
+  }
+
+  /** The connection itself, for health checks and polling. */
+  connection(id: string): Connection {
+    const entry = this.#entries.find(({ config }) => config.id === id);
+    if (entry === undefined) throw new CordonError('no_connection', `There is no connection ${id}.`);
+    return this.#connect(entry);
+  }
+
+  ids(): string[] {
+    return this.#entries.map(({ config }) => config.id);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#entries.map((entry) => entry.connection?.close() ?? Promise.resolve()));
+  }
+
+  #routeOf(entry: Entry, action: ActionId): Route {
+    const { config, integration, slots } = entry;
+    return {
+      id: config.id,
+      simulated: integration.simulated,
+      tags: integration.simulated ? [...new Set([...config.tags, 'simulated'])] : config.tags,
+      handler: () => {
+        const handler = this.#connect(entry).handlers[action];
+        if (handler === undefined)
+          throw new CordonError(
+            'unsupported',
+            `${config.id} (${integration.title}) does not offer ${action}.`,
+          );
+        return handler;
+      },
+      limited: (work) => slots.run(work),
+    };
+  }
+
+  #connect(entry: Entry): Connection {
+    entry.connection ??= entry.integration.connect(
+      entry.integration.config.parse(entry.config.config),
+      this.toolsFor(entry.config.id),
+    );
+    return entry.connection;
+  }
+}
+
+function serves({ config, integration }: Entry, action: ActionId, asset: Asset | undefined): boolean {
+  if (!integration.actions.includes(action)) return false;
+  if (config.actions !== undefined && !config.actions.includes(action)) return false;
+  if (config.targets === undefined) return true;
+  return (
+    asset !== undefined && config.targets.some((wanted) => wanted === asset.id || asset.tags.includes(wanted))
+  );
+}

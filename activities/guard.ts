@@ -1,0 +1,423 @@
+import { randomUUID } from 'node:crypto';
+import type { Policy } from '../contracts/policy';
+import { countVotes, type Requirement } from '../contracts/policy';
+import type { Failure } from '../contracts/errors';
+import type { ItemResult, WaveInput } from '../contracts/messages';
+import type { JsonObject } from '../contracts/values';
+import {
+  approvalItemsOf,
+  insertRequest,
+  planHash,
+  requirementJson,
+  settleApprovalItem,
+  votesOn,
+  type ApprovalItemRow,
+} from '../store/approvals';
+import { takeBudget } from '../store/budgets';
+import { canonicalHash } from '../store/canonical';
+import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
+import { appendJournal, type NewEntry } from '../store/journal';
+import type { NewRow, Row } from '../store/schema';
+import type { Tx } from '../store/store';
+import { requirementOf, withCleanCheck } from './requirement';
+import { claimResult, resultOf } from './results';
+import type { Claimed, Prepared, RunnerDeps } from './runner-types';
+
+const HELD_AGAIN_MS = 30_000;
+const BUSY_AGAIN_MS = 500;
+
+/** What the guard says of one item: do it, or here is its result, or it is under way in this process. */
+export type Verdict =
+  { kind: 'go'; claimed: Claimed } | { kind: 'result'; result: ItemResult } | { kind: 'attached' };
+
+export interface GuardContext {
+  readonly deps: RunnerDeps;
+  readonly tx: Tx;
+  readonly at: Date;
+  readonly incident: Row<'incidents'>;
+  readonly policy: Policy;
+  readonly killSwitch: boolean;
+  readonly ask: boolean;
+  readonly isInFlight: (actionKey: string) => boolean;
+  /** True the first time; what is held is journaled once, not at every look. */
+  readonly firstTime: (actionKey: string, what: string) => boolean;
+  readonly journal: NewEntry[];
+}
+
+/** Parameters, connection, target, lease and policy of an item: what people decide about. */
+export function itemHashOf(prepared: Prepared, policyVersion: string): string {
+  return canonicalHash({
+    action: prepared.spec.id,
+    connection: prepared.route.id,
+    target: prepared.target.key,
+    input: prepared.input,
+    lease: prepared.item.leaseSeconds,
+    policy: policyVersion,
+  });
+}
+
+/** Decides about all items of a wave inside one transaction, and claims those that may be done. */
+export async function guardWave(
+  context: GuardContext,
+  wave: WaveInput,
+  items: readonly Prepared[],
+): Promise<Map<string, Verdict>> {
+  const keys = items.map(({ actionKey }) => actionKey);
+  const claims = await claimsOf(context.tx, keys);
+  const asked = await approvalItemsOf(context.tx, keys);
+  const verdicts = new Map<string, Verdict>();
+  const toAsk: { prepared: Prepared; requirement: Requirement & { kind: 'approvals' }; itemHash: string }[] =
+    [];
+  const newClaims: NewRow<'claims'>[] = [];
+
+  for (const prepared of [...items].sort((a, b) => a.target.key.localeCompare(b.target.key))) {
+    const claim = claims.get(prepared.actionKey);
+    const itemHash = itemHashOf(prepared, context.incident.policy_version);
+    if (claim !== undefined) {
+      verdicts.set(prepared.actionKey, await resume(context, prepared, claim, itemHash));
+      continue;
+    }
+    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey));
+    if (outcome.kind === 'ask') {
+      if (context.ask) toAsk.push({ prepared, requirement: outcome.requirement, itemHash });
+      else
+        verdicts.set(
+          prepared.actionKey,
+          refuse(context, prepared, 'failed', {
+            type: 'approval_required',
+            message: `${prepared.spec.title} needs approval: ${outcome.requirement.why}.`,
+          }),
+        );
+      continue;
+    }
+    if (outcome.kind === 'result') {
+      verdicts.set(prepared.actionKey, outcome);
+      continue;
+    }
+    newClaims.push(newClaim(context, prepared, itemHash));
+    context.journal.push(entry(context, prepared, 'action_claimed', { attempt: 1 }));
+    verdicts.set(prepared.actionKey, {
+      kind: 'go',
+      claimed: { prepared, itemHash, attempt: 1, fence: 1, firstProbe: null, token: null },
+    });
+  }
+  await insertClaims(context.tx, newClaims);
+  if (toAsk.length > 0)
+    for (const [key, verdict] of await ask(context, wave, toAsk)) verdicts.set(key, verdict);
+  if (context.journal.length > 0) await appendJournal(context.tx, ...context.journal);
+  return verdicts;
+}
+
+type Decision =
+  | { kind: 'go' }
+  | { kind: 'result'; result: ItemResult }
+  | { kind: 'ask'; requirement: Requirement & { kind: 'approvals' } };
+
+async function decide(
+  context: GuardContext,
+  prepared: Prepared,
+  itemHash: string,
+  asked: ApprovalItemRow | undefined,
+): Promise<Decision> {
+  const { deps, tx, at, incident } = context;
+  const asset = deps.assets.ofTarget(prepared.target);
+  if (!prepared.spec.readOnly && asset?.protected === true && !prepared.item.release)
+    return refuse(context, prepared, 'denied', {
+      type: 'protected_asset',
+      message: `${asset.id} is protected: nothing is done to it, whoever approves.`,
+    });
+
+  const requirement = await withCleanCheck(
+    tx,
+    prepared,
+    requirementOf(deps, prepared, incident, context.policy),
+  );
+  if (requirement.kind === 'never')
+    return refuse(context, prepared, 'denied', {
+      type: 'approval_denied',
+      message: `The policy does not allow it: ${requirement.why}.`,
+    });
+  let met: ApprovalItemRow | undefined;
+  if (requirement.kind === 'approvals') {
+    if (asked === undefined) return { kind: 'ask', requirement };
+    if (asked.item_hash !== itemHash)
+      return refuse(context, prepared, 'failed', {
+        type: 'rejected',
+        message: 'This is not what was put to approval: the item changed after it was asked for.',
+      });
+    const answer = await answerOf(context, prepared, requirement, asked);
+    if (answer !== undefined) return { kind: 'result', result: answer };
+    met = asked;
+  }
+  if (prepared.spec.readOnly) return { kind: 'go' };
+  if (context.killSwitch)
+    return hold(context, prepared, {
+      type: 'kill_switch',
+      message: 'The kill switch is on: effects wait until it is lifted.',
+    });
+  const budgets = deps.config.budgets.filter(({ actions }) => actions.includes(prepared.spec.id));
+  const spent = await takeBudget(tx, budgets, prepared.actionKey, at);
+  if (spent !== undefined)
+    return hold(context, prepared, {
+      type: 'budget_exceeded',
+      message: `The budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s) is used up.`,
+    });
+  if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
+    return { kind: 'result', result: busy(prepared) };
+  if (met !== undefined) await settleItem(context, prepared, met, 'approved');
+  return { kind: 'go' };
+}
+
+/** Undefined when the quorum is met; else the result that the item has for now, or for good. */
+async function answerOf(
+  context: GuardContext,
+  prepared: Prepared,
+  requirement: Requirement,
+  asked: ApprovalItemRow,
+): Promise<ItemResult | undefined> {
+  const denied = (message: string): ItemResult =>
+    resultOf(prepared, 'denied', { failure: { type: 'approval_denied', message } });
+  const expired = (): ItemResult =>
+    resultOf(prepared, 'denied', {
+      failure: { type: 'approval_expired', message: 'Nobody decided in time; silence denies.' },
+    });
+  if (asked.status === 'denied') return denied('It was denied.');
+  if (asked.status === 'expired') return expired();
+  const startedBy = context.incident.started_by.replace(/^person:/, '');
+  const count = countVotes(
+    requirement,
+    await votesOn(context.tx, asked.request_id, asked.item_hash),
+    startedBy,
+  );
+  if (count === 'met') return undefined;
+  if (count === 'denied') {
+    await settleItem(context, prepared, asked, 'denied');
+    return denied('It was denied.');
+  }
+  if (context.at >= asked.expires_at) {
+    await settleItem(context, prepared, asked, 'expired');
+    return expired();
+  }
+  return awaiting(prepared, asked.request_id, asked.expires_at);
+}
+
+async function settleItem(
+  context: GuardContext,
+  prepared: Prepared,
+  asked: ApprovalItemRow,
+  status: 'approved' | 'denied' | 'expired',
+): Promise<void> {
+  if (asked.status !== 'pending') return;
+  await settleApprovalItem(context.tx, asked, status);
+  const kind = status === 'expired' ? 'approval_expired' : 'approval_settled';
+  context.journal.push(
+    entry(context, prepared, kind, { request: asked.request_id, itemHash: asked.item_hash, status }),
+  );
+}
+
+/** Files one request for all items that need one, in the transaction that records it. Nobody is asked before. */
+async function ask(
+  context: GuardContext,
+  wave: WaveInput,
+  items: readonly {
+    prepared: Prepared;
+    requirement: Requirement & { kind: 'approvals' };
+    itemHash: string;
+  }[],
+): Promise<[string, Verdict][]> {
+  const id = randomUUID();
+  const seconds = Math.min(...items.map(({ requirement }) => requirement.timeoutSeconds));
+  const expires = new Date(context.at.getTime() + seconds * 1000);
+  const hash = planHash(items.map(({ itemHash }) => itemHash));
+  await insertRequest(
+    context.tx,
+    {
+      id,
+      incident: wave.incident,
+      group_id: wave.group.id,
+      phase: wave.group.phase,
+      title: wave.group.title,
+      reason: wave.group.reason,
+      plan_hash: hash,
+      policy_version: context.incident.policy_version,
+      status: 'open',
+      created_at: context.at,
+      expires_at: expires,
+    },
+    items.map(({ prepared, requirement, itemHash }) => ({
+      request_id: id,
+      item_hash: itemHash,
+      action_key: prepared.actionKey,
+      action: prepared.spec.id,
+      connection: prepared.route.id,
+      simulated: prepared.route.simulated,
+      target_kind: prepared.target.kind,
+      target_key: prepared.target.key,
+      target_label: prepared.target.label,
+      input: JSON.stringify(prepared.input),
+      lease_seconds: prepared.item.leaseSeconds,
+      requirement: requirementJson(requirement),
+      status: 'pending',
+    })),
+  );
+  context.journal.push({
+    incident: wave.incident,
+    at: context.at,
+    actor: `run:${wave.incident}`,
+    kind: 'approval_requested',
+    data: {
+      request: id,
+      group: wave.group.id,
+      title: wave.group.title,
+      planHash: hash,
+      expiresAt: expires.toISOString(),
+      items: items.map(({ prepared, requirement, itemHash }) => ({
+        itemHash,
+        action: prepared.spec.id,
+        target: prepared.target.key,
+        why: requirement.why,
+      })),
+    },
+  });
+  return items.map(({ prepared }) => [
+    prepared.actionKey,
+    { kind: 'result', result: awaiting(prepared, id, expires) },
+  ]);
+}
+
+/** A claim exists: finished, under way here, under way elsewhere, or left behind by somebody who died. */
+async function resume(
+  context: GuardContext,
+  prepared: Prepared,
+  claim: Row<'claims'>,
+  itemHash: string,
+): Promise<Verdict> {
+  const { deps, at } = context;
+  if (claim.item_hash !== itemHash && !prepared.item.release)
+    return refuse(context, prepared, 'failed', {
+      type: 'rejected',
+      message: 'Another action was already claimed under this item.',
+    });
+  if (claim.state === 'done') return { kind: 'result', result: claimResult(prepared, claim) };
+  if (context.isInFlight(claim.action_key)) return { kind: 'attached' };
+  if (claim.state === 'pending' && claim.again_at !== null && claim.again_at > at)
+    return { kind: 'result', result: claimResult(prepared, claim, claim.again_at.getTime() - at.getTime()) };
+  const alive =
+    claim.state === 'claimed' &&
+    claim.owner !== deps.owner &&
+    !deps.store.exclusive &&
+    at.getTime() - claim.heartbeat_at.getTime() < CLAIM_STALE_MS;
+  if (alive) return { kind: 'result', result: resultOf(prepared, 'running', { againInMs: 1000 }) };
+  if (claim.state === 'pending' && context.killSwitch && !prepared.spec.readOnly && claim.token === null)
+    return hold(context, prepared, {
+      type: 'kill_switch',
+      message: 'The kill switch is on: effects wait until it is lifted.',
+    });
+  if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
+    return { kind: 'result', result: busy(prepared) };
+  const next = await takeOverClaim(context.tx, claim, deps.owner, at);
+  if (claim.state === 'claimed')
+    context.journal.push(
+      entry(context, prepared, 'action_retried', {
+        attempt: next.attempt,
+        why: 'the attempt before it left no outcome',
+      }),
+    );
+  return {
+    kind: 'go',
+    claimed: {
+      prepared,
+      itemHash: claim.item_hash,
+      ...next,
+      firstProbe: claim.first_probe,
+      token: claim.token,
+    },
+  };
+}
+
+function takeLock(context: GuardContext, lockKey: string, actionKey: string): Promise<boolean> {
+  // In an exclusive store every other live action is in this very process.
+  const isDead = (owner: string): boolean => context.deps.store.exclusive && !context.isInFlight(owner);
+  return takeLeaseLock(context.tx, lockKey, actionKey, context.at, isDead);
+}
+
+function newClaim(context: GuardContext, prepared: Prepared, itemHash: string): NewRow<'claims'> {
+  return {
+    action_key: prepared.actionKey,
+    incident: prepared.wave.incident,
+    group_id: prepared.wave.group.id,
+    item_id: prepared.item.id,
+    item_hash: itemHash,
+    occurrence: prepared.item.occurrence,
+    action: prepared.spec.id,
+    connection: prepared.route.id,
+    target_key: prepared.target.key,
+    state: 'claimed',
+    outcome: null,
+    attempt: 1,
+    fence: 1,
+    owner: context.deps.owner,
+    heartbeat_at: context.at,
+    first_probe: null,
+    input: JSON.stringify(prepared.input),
+    output: null,
+    failure: null,
+    token: null,
+    created_at: context.at,
+  };
+}
+
+function entry(
+  context: GuardContext,
+  prepared: Prepared,
+  kind: NewEntry['kind'],
+  data: JsonObject,
+): NewEntry {
+  const { wave, spec, target, route, item } = prepared;
+  return {
+    incident: wave.incident,
+    at: context.at,
+    actor: `run:${wave.incident}`,
+    kind,
+    data: {
+      group: wave.group.id,
+      item: item.id,
+      occurrence: item.occurrence,
+      action: spec.id,
+      target: target.key,
+      connection: route.id,
+      simulated: route.simulated,
+      ...data,
+    },
+  };
+}
+
+function refuse(
+  context: GuardContext,
+  prepared: Prepared,
+  status: 'failed' | 'denied',
+  failure: Failure,
+): { kind: 'result'; result: ItemResult } {
+  if (context.firstTime(prepared.actionKey, failure.type))
+    context.journal.push(
+      entry(context, prepared, 'action_refused', { type: failure.type, message: failure.message }),
+    );
+  return { kind: 'result', result: resultOf(prepared, status, { failure }) };
+}
+
+function hold(
+  context: GuardContext,
+  prepared: Prepared,
+  failure: Failure,
+): { kind: 'result'; result: ItemResult } {
+  if (context.firstTime(prepared.actionKey, failure.type))
+    context.journal.push(
+      entry(context, prepared, 'action_held', { type: failure.type, message: failure.message }),
+    );
+  return { kind: 'result', result: resultOf(prepared, 'held', { failure, againInMs: HELD_AGAIN_MS }) };
+}
+
+const busy = (prepared: Prepared): ItemResult => resultOf(prepared, 'running', { againInMs: BUSY_AGAIN_MS });
+
+const awaiting = (prepared: Prepared, id: string, expiresAt: Date): ItemResult =>
+  resultOf(prepared, 'awaiting', { request: { id, expiresAt: expiresAt.toISOString() } });

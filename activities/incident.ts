@@ -1,0 +1,93 @@
+import type { AlertView } from '../contracts/alert';
+import { resolveScope } from '../contracts/correlation';
+import { CordonError } from '../contracts/errors';
+import type { IncidentUpdate } from '../contracts/messages';
+import { appendJournal } from '../store/journal';
+import { inTransaction } from '../store/store';
+import { writeProgress } from './progress';
+import type { RunnerDeps } from './runner-types';
+
+const MAX_ALERTS = 50;
+
+/** Alerts of the incident after a seq, resolved against the assets, small and free of raw data. */
+export async function readAlerts(
+  deps: Pick<RunnerDeps, 'store' | 'assets'>,
+  input: { incident: string; afterSeq: number },
+): Promise<{ alerts: AlertView[] }> {
+  const rows = await deps.store.db
+    .selectFrom('alerts')
+    .select(['id', 'seq', 'data'])
+    .where('incident', '=', input.incident)
+    .where('seq', '>', input.afterSeq)
+    .orderBy('seq')
+    .limit(MAX_ALERTS)
+    .execute();
+  const alerts = rows.map(({ id, seq, data }) => ({
+    id,
+    seq: seq ?? 0,
+    alertKey: data.alertKey,
+    source: data.source,
+    title: data.title,
+    severity: data.severity,
+    ...(data.confidence === undefined ? {} : { confidence: data.confidence }),
+    category: data.category,
+    techniques: data.techniques,
+    occurredAt: data.occurredAt,
+    resolved: data.resolved,
+    scope: resolveScope(data, deps.assets),
+  }));
+  return { alerts };
+}
+
+/** Writes what a run tells of itself. Closes unless alerts joined that the run has not seen. */
+export async function updateIncident(
+  deps: RunnerDeps,
+  input: IncidentUpdate,
+): Promise<{ closed: boolean; moreAlerts: boolean }> {
+  const at = await deps.store.now();
+  return inTransaction(deps.store, async (tx) => {
+    const incident = await tx
+      .selectFrom('incidents')
+      .selectAll()
+      .where('number', '=', input.incident)
+      .forUpdate()
+      .executeTakeFirst();
+    if (incident === undefined) throw new CordonError('not_found', `There is no incident ${input.incident}.`);
+    await writeProgress(tx, incident, input.progress, at);
+    const actor = `run:${input.incident}`;
+    if (input.note !== undefined)
+      await appendJournal(tx, {
+        incident: input.incident,
+        at,
+        actor,
+        kind: 'note_added',
+        data: { text: input.note },
+      });
+    if (input.command !== undefined) {
+      const { kind, by, id: _id, ...data } = input.command;
+      await appendJournal(tx, {
+        incident: input.incident,
+        at,
+        actor: by,
+        kind: kind === 'resolve_item' ? 'item_resolved' : kind === 'verdict' ? 'verdict_given' : 'note_added',
+        data,
+      });
+    }
+    if (input.close === undefined || incident.status === 'closed')
+      return { closed: incident.status === 'closed', moreAlerts: false };
+    if (incident.alert_seq > input.close.seenAlertSeq) return { closed: false, moreAlerts: true };
+    await tx
+      .updateTable('incidents')
+      .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at, verdict: input.close.verdict })
+      .where('number', '=', input.incident)
+      .execute();
+    await appendJournal(tx, {
+      incident: input.incident,
+      at,
+      actor,
+      kind: 'incident_closed',
+      data: { verdict: input.close.verdict, reason: input.close.reason },
+    });
+    return { closed: true, moreAlerts: false };
+  });
+}

@@ -1,0 +1,64 @@
+import { requirementFor, type Policy, type Requirement } from '../contracts/policy';
+import type { Mode } from '../contracts/values';
+import type { Row } from '../store/schema';
+import type { Tx } from '../store/store';
+import type { Prepared, RunnerDeps } from './runner-types';
+
+const LEAD_OVERRIDE_SECONDS = 4 * 3600;
+
+/** What the pinned policy requires of an item, with facts from SQL and configuration only. */
+export function requirementOf(
+  deps: RunnerDeps,
+  prepared: Prepared,
+  incident: Row<'incidents'>,
+  policy: Policy,
+): Requirement {
+  const asset = deps.assets.ofTarget(prepared.target);
+  return requirementFor(policy, {
+    action: prepared.spec.id,
+    mode: incident.mode as Mode,
+    severity: incident.severity,
+    criticality: asset?.criticality ?? 3,
+    targetTags: asset?.tags ?? [],
+    connectionTags: prepared.route.tags,
+  });
+}
+
+/**
+ * A host goes back only when the newest scan since its containment is clean. Otherwise the requirement becomes a lead's,
+ * who is told why.
+ */
+export async function withCleanCheck(
+  tx: Tx,
+  prepared: Prepared,
+  requirement: Requirement,
+): Promise<Requirement> {
+  const { lease } = prepared;
+  if (!prepared.item.onlyWhenClean || lease === undefined) return requirement;
+  const scan = await tx
+    .selectFrom('claims')
+    .select(['output'])
+    .where('incident', '=', prepared.wave.incident)
+    .where('action', '=', 'endpoint.scan_av')
+    .where('target_key', '=', lease.target_key)
+    .where('state', '=', 'done')
+    .where('settled_at', '>=', lease.created_at)
+    .orderBy('settled_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (scan?.output?.['clean'] === true) return requirement;
+  if (requirement.kind === 'never') return requirement;
+  const why =
+    scan === undefined ? 'no scan of it has ended since it was contained' : 'its newest scan is not clean';
+  const asksLead =
+    requirement.kind === 'approvals' &&
+    requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));
+  if (asksLead) return { ...requirement, why: `${requirement.why}; ${why}` };
+  return {
+    kind: 'approvals',
+    groups: [{ roles: ['lead'], count: 1 }],
+    timeoutSeconds: requirement.kind === 'approvals' ? requirement.timeoutSeconds : LEAD_OVERRIDE_SECONDS,
+    noSelfApproval: false,
+    why: `release in spite of this: ${why}`,
+  };
+}

@@ -1,0 +1,85 @@
+import type { Requirement, Vote } from '../contracts/policy';
+import type { Role } from '../contracts/values';
+import { canonicalHash } from './canonical';
+import type { NewRow, Row } from './schema';
+import type { Tx } from './store';
+
+export type ApprovalItemRow = Row<'approval_items'> & { expires_at: Date };
+
+/** The approval items of these actions, with their request's expiry, by action key. */
+export async function approvalItemsOf(
+  tx: Tx,
+  keys: readonly string[],
+): Promise<Map<string, ApprovalItemRow>> {
+  if (keys.length === 0) return new Map();
+  const rows = await tx
+    .selectFrom('approval_items')
+    .innerJoin('approval_requests', 'approval_requests.id', 'approval_items.request_id')
+    .selectAll('approval_items')
+    .select('approval_requests.expires_at')
+    .where('action_key', 'in', keys)
+    .execute();
+  return new Map(rows.map((row) => [row.action_key, row]));
+}
+
+/** All decisions on an item in the order of their arrival; the newest of a person counts. */
+export async function votesOn(tx: Tx, requestId: string, itemHash: string): Promise<Vote[]> {
+  const rows = await tx
+    .selectFrom('decisions')
+    .select(['person', 'roles', 'verdict'])
+    .where('request_id', '=', requestId)
+    .where('item_hash', '=', itemHash)
+    .orderBy('n')
+    .execute();
+  return rows.map((row) => ({
+    person: row.person,
+    roles: row.roles as Role[],
+    verdict: row.verdict as Vote['verdict'],
+  }));
+}
+
+/** sha256 of the sorted item hashes: what is approved. */
+export function planHash(itemHashes: readonly string[]): string {
+  return canonicalHash([...itemHashes].sort());
+}
+
+/** Files a request with its items. */
+export async function insertRequest(
+  tx: Tx,
+  request: NewRow<'approval_requests'>,
+  items: NewRow<'approval_items'>[],
+): Promise<void> {
+  await tx.insertInto('approval_requests').values(request).execute();
+  await tx.insertInto('approval_items').values(items).execute();
+}
+
+/** Settles one item; true when it was the last of its request. */
+export async function settleApprovalItem(
+  tx: Tx,
+  row: Pick<ApprovalItemRow, 'request_id' | 'item_hash'>,
+  status: 'approved' | 'denied' | 'expired',
+): Promise<boolean> {
+  await tx
+    .updateTable('approval_items')
+    .set({ status })
+    .where('request_id', '=', row.request_id)
+    .where('item_hash', '=', row.item_hash)
+    .execute();
+  const open = await tx
+    .selectFrom('approval_items')
+    .select('item_hash')
+    .where('request_id', '=', row.request_id)
+    .where('status', '=', 'pending')
+    .limit(1)
+    .execute();
+  if (open.length > 0) return false;
+  await tx
+    .updateTable('approval_requests')
+    .set({ status: 'settled' })
+    .where('id', '=', row.request_id)
+    .execute();
+  return true;
+}
+
+/** A requirement as it is stored. */
+export const requirementJson = (requirement: Requirement): string => JSON.stringify(requirement);

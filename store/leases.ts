@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import type { ActionId } from '../contracts/actions';
+import type { JsonObject, Target } from '../contracts/values';
+import type { Row } from './schema';
+import type { Tx } from './store';
+
+/** The lease in force of one effect. */
+export function leaseOf(
+  tx: Tx,
+  connection: string,
+  action: string,
+  targetKey: string,
+): Promise<Row<'leases'> | undefined> {
+  return tx
+    .selectFrom('leases')
+    .selectAll()
+    .where('connection', '=', connection)
+    .where('action', '=', action)
+    .where('target_key', '=', targetKey)
+    .where('status', '<>', 'released')
+    .executeTakeFirst();
+}
+
+/** The lease that an incident holds by an action on a target, whatever the connection. */
+export function leaseHeldBy(
+  tx: Tx,
+  incident: string,
+  action: string,
+  targetKey: string,
+): Promise<Row<'leases'> | undefined> {
+  return tx
+    .selectFrom('leases')
+    .innerJoin('lease_holders', 'lease_holders.lease_id', 'leases.id')
+    .selectAll('leases')
+    .where('lease_holders.incident', '=', incident)
+    .where('lease_holders.released_at', 'is', null)
+    .where('action', '=', action)
+    .where('target_key', '=', targetKey)
+    .where('status', '<>', 'released')
+    .executeTakeFirst();
+}
+
+/** Incidents that hold a lease now. */
+export async function holdersOf(tx: Tx, leaseId: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('lease_holders')
+    .select('incident')
+    .where('lease_id', '=', leaseId)
+    .where('released_at', 'is', null)
+    .orderBy('acquired_at')
+    .execute();
+  return rows.map(({ incident }) => incident);
+}
+
+export interface Acquisition {
+  connection: string;
+  simulated: boolean;
+  action: ActionId;
+  inverse: ActionId;
+  inverseInput: JsonObject;
+  target: Target;
+  incident: string;
+  reason: string;
+  /** Whether the effect came about by us; false: it was in force before. */
+  weDidIt: boolean;
+  leaseSeconds: number | null;
+  at: Date;
+}
+
+/** Makes the lease of an effect, or joins the one in force as a further holder. */
+export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: string; joined: boolean }> {
+  const expires = one.leaseSeconds === null ? null : new Date(one.at.getTime() + one.leaseSeconds * 1000);
+  const existing = await leaseOf(tx, one.connection, one.action, one.target.key);
+  const id = existing?.id ?? randomUUID();
+  if (existing === undefined) {
+    await tx
+      .insertInto('leases')
+      .values({
+        id,
+        connection: one.connection,
+        simulated: one.simulated,
+        action: one.action,
+        inverse: one.inverse,
+        inverse_input: JSON.stringify(one.inverseInput),
+        target_kind: one.target.kind,
+        target_key: one.target.key,
+        target_label: one.target.label,
+        status: 'in_force',
+        we_did_it: one.weDidIt,
+        expires_at: expires,
+        created_at: one.at,
+        last_error: null,
+      })
+      .execute();
+  } else {
+    // The longest holder decides: no expiry beats any.
+    const later =
+      existing.expires_at === null || expires === null
+        ? null
+        : expires > existing.expires_at
+          ? expires
+          : existing.expires_at;
+    await tx
+      .updateTable('leases')
+      .set({ status: 'in_force', expires_at: later })
+      .where('id', '=', id)
+      .execute();
+  }
+  await tx
+    .insertInto('lease_holders')
+    .values({ lease_id: id, incident: one.incident, acquired_at: one.at, reason: one.reason })
+    .onConflict((conflict) =>
+      conflict.columns(['lease_id', 'incident']).doUpdateSet({ released_at: null, acquired_at: one.at }),
+    )
+    .execute();
+  return { id, joined: existing !== undefined };
+}
+
+/** Takes one holder off. Returns how many are left. */
+export async function dropHolder(tx: Tx, leaseId: string, incident: string, at: Date): Promise<number> {
+  await tx
+    .updateTable('lease_holders')
+    .set({ released_at: at })
+    .where('lease_id', '=', leaseId)
+    .where('incident', '=', incident)
+    .execute();
+  return (await holdersOf(tx, leaseId)).length;
+}
+
+/** Ends a lease: verified gone, or never ours to undo. */
+export async function markReleased(tx: Tx, leaseId: string, at: Date): Promise<void> {
+  await tx
+    .updateTable('leases')
+    .set({ status: 'released', released_at: at, last_error: null })
+    .where('id', '=', leaseId)
+    .execute();
+  await tx
+    .updateTable('lease_holders')
+    .set({ released_at: at })
+    .where('lease_id', '=', leaseId)
+    .where('released_at', 'is', null)
+    .execute();
+}
+
+/** Notes that the inverse did not work; the sweeper tries again. */
+export async function markReleaseFailed(tx: Tx, leaseId: string, error: string): Promise<void> {
+  await tx
+    .updateTable('leases')
+    .set((eb) => ({
+      status: 'releasing',
+      last_error: error,
+      release_attempts: eb('release_attempts', '+', 1),
+    }))
+    .where('id', '=', leaseId)
+    .execute();
+}
