@@ -22,7 +22,12 @@ function resolveItem(run: Run, command: Extract<Command, { kind: 'resolve_item' 
   if (entry === undefined) return;
   const { order, planned } = entry;
   entry.resolved = true;
-  if (command.resolution === 'retry') run.spawn(() => retry(run, order, planned));
+  if (command.resolution === 'skip') return;
+  run.retries += 1;
+  run.spawn(async () => {
+    await retry(run, order, planned);
+    run.retries -= 1;
+  });
 }
 
 function obey(run: Run, command: Command): void {

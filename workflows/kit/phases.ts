@@ -95,6 +95,13 @@ async function atMost(run: Run, patienceMs: number, work: () => Promise<void>): 
 
 /** The attacker is back, or new targets appeared after recovery: contain, eradicate and release once more. */
 export async function recur(run: Run): Promise<void> {
+  if (run.recurrences >= MOST_RECURRENCES) {
+    const text = `It came back more than ${MOST_RECURRENCES} times: a person has to look`;
+    run.ledger.note('recurrence', text, true);
+    await run.flush();
+    await run.until(() => false);
+  }
+  if (run.hits.length > 0) run.recurrences += 1;
   const touched = run.hits.flatMap((alert) => run.scope.absorb(alert).touched);
   run.hits = [];
   const targets = [...new Map(touched.map((target) => [target.key, target])).values()];
@@ -113,19 +120,11 @@ export async function recur(run: Run): Promise<void> {
 async function watch(run: Run, duration: Duration): Promise<void> {
   await run.until(() => !run.busy);
   run.standing = false;
-  for (let round = 0; ; round += 1) {
+  for (;;) {
     run.enter('monitoring', true);
     await run.flush();
     await run.until(() => run.hits.length > 0, seconds(duration) * 1000);
     if (run.hits.length === 0) return;
-    if (round >= MOST_RECURRENCES) {
-      run.ledger.note(
-        'recurrence',
-        `It came back more than ${MOST_RECURRENCES} times: a person has to look`,
-        true,
-      );
-      return;
-    }
     await recur(run);
   }
 }

@@ -153,7 +153,6 @@ async function quarantineFindings(run: Run, order: Order, scanned: readonly Plan
 
 async function pursueItems(run: Run, order: Order, planned: readonly Planned[]): Promise<void> {
   if (planned.length === 0) return;
-  if (order.kind === 'recover' || order.kind === 'release') await run.gate();
   const items = order.verify === 'first' ? await verified(run, order, planned) : planned;
   await run.settle(order, items);
   if (order.onFind === 'quarantine') await quarantineFindings(run, order, items);
@@ -169,6 +168,9 @@ async function pursueItems(run: Run, order: Order, planned: readonly Planned[]):
 
 /** Carries an order out on the targets, each item once more than it was done before. */
 export async function pursue(run: Run, order: Order, targets: readonly ScopeTarget[]): Promise<void> {
+  if (targets.length === 0) return;
+  // Before planning: a containment that is done again at the gate must be released too.
+  if (order.kind === 'recover' || order.kind === 'release') await run.gate();
   const planned = targets.flatMap((target) =>
     order.kind === 'release'
       ? planReleases(run, order, target)

@@ -46,6 +46,9 @@ export class Run {
   readonly alerts: AlertView[] = [];
   /** Alerts that joined once the standing orders had ended. */
   hits: AlertView[] = [];
+  recurrences = 0;
+  /** Failed items that are being done again. */
+  retries = 0;
   playbook: string | null = null;
   offered: string[] = [];
   phase: Phase = 'detected';
@@ -189,7 +192,8 @@ export class Run {
 
   /** Before anything returns to the network: every failed containment and eradication has been decided about. */
   async gate(): Promise<void> {
-    const clear = (): boolean => this.ledger.failures(['contain', 'eradicate']).length === 0;
+    const clear = (): boolean =>
+      this.retries === 0 && this.ledger.failures(['contain', 'eradicate']).length === 0;
     if (clear()) return;
     await this.flush();
     await this.until(clear);

@@ -1,0 +1,304 @@
+import { data, endpoint, identity, network } from '../../contracts/actions';
+import { category, definePlaybook, matching, technique } from '../../workflows/kit/define-playbook';
+import { seconds } from '../../workflows/kit/duration';
+import { runVirtually, type Script } from '../../workflows/kit/virtual-host';
+import { account, alertView, dataset, host, incidentInput } from '../support/incident-fixtures';
+
+const HOUR = 3_600_000;
+const A = host('a1');
+const B = host('b2');
+
+const full = definePlaybook(
+  { id: 'full', version: 1, title: 'Full', answers: [category('ransomware')] },
+  async ({ scope, collect, contain, eradicate, recover, release, watch }) => {
+    await collect('Triage', scope.hosts, (one) => endpoint.collectTriage({ host: one }));
+    await contain('Cut off', scope.hosts, (one) => endpoint.isolateHost({ host: one }), { lease: '72h' });
+    await eradicate('Clean', scope.hosts, (one) => endpoint.scanAv({ host: one }), {
+      onFind: 'quarantine',
+      lease: '30d',
+    });
+    await recover('Restore', scope.datasets, (set) => data.restoreBackup({ set }), { verify: 'first' });
+    await release(scope.hosts, { when: 'clean' });
+    await watch('72h', { onRecurrence: 'contain' });
+  },
+);
+const play = (script: Script = {}, alert = alertView(1, { hosts: [A] })) =>
+  runVirtually(incidentInput([alert]), [full], script);
+
+const clean = [
+  'collect/triage collect_triage/host:a1#1',
+  'contain/cut_off isolate_host/host:a1#1',
+  'eradicate/clean scan_av/host:a1#1',
+  'release/release_hosts release/isolate_host/host:a1#1',
+];
+
+describe('durations', () => {
+  test.each([
+    ['90m', 5400],
+    ['72h', 259_200],
+    ['30d', 2_592_000],
+  ] as const)('%s is %i seconds', (text, want) => expect(seconds(text)).toBe(want));
+});
+
+describe('the choice of a playbook', () => {
+  const make = (id: string, ...answers: Parameters<typeof definePlaybook>[0]['answers']) =>
+    definePlaybook({ id, version: 1, title: id, answers }, async () => undefined);
+  const general = make('general', category('ransomware'));
+  const exact = make('exact', technique('T1486'));
+  const finest = make('finest', technique('T1059.001'));
+  const ids = (techniques: string[]) =>
+    matching([general, exact, finest], [alertView(1, {}, { techniques })]).map(({ id }) => id);
+
+  test('a technique beats a category, a sub-technique beats a technique', () => {
+    expect(ids(['T1486', 'T1059.001'])).toEqual(['finest', 'exact', 'general']);
+  });
+  test('a technique takes its sub-techniques along, and no other that begins like it', () => {
+    expect(ids(['T1486.002'])).toEqual(['exact', 'general']);
+    expect(ids(['T14861'])).toEqual(['general']);
+  });
+  test('the others are offered to the analyst', async () => {
+    const run = await runVirtually(incidentInput([alertView(1)]), [general, exact]);
+    expect(run.status.playbook).toBe('exact@1');
+    expect(
+      run.updates.some(({ progress }) => JSON.stringify(progress?.summary) === '{"offered":["general@1"]}'),
+    ).toBe(true);
+  });
+  test('none: analysis only, until an alert brings one', async () => {
+    const lone = alertView(1, { hosts: [A] }, { category: 'policy', techniques: [] });
+    const waiting = await play({}, lone);
+    expect(waiting).toMatchObject({ items: [], status: { playbook: null, phase: 'analysis' } });
+    expect(waiting.status.attention).toBe('no playbook answers these alerts');
+    expect(waiting.stuck).not.toBeNull();
+    const later = await play({ alerts: [{ atMs: HOUR, alert: alertView(2, { hosts: [B] }) }] }, lone);
+    expect(later.items.slice(0, 2)).toEqual([clean[0], 'collect/triage collect_triage/host:b2#1']);
+    expect(later).toMatchObject({ stuck: null, status: { attention: null, phase: 'closed' } });
+  });
+  test('a playbook that a person chose and that does not exist waits for a person', async () => {
+    const run = await runVirtually(incidentInput([alertView(1)], { playbook: 'nosuch@3' }), [general]);
+    expect(run.status.attention).toBe('no playbook nosuch@3');
+    expect(run.items).toEqual([]);
+  });
+});
+
+describe('phases', () => {
+  test('go in order and end 72 hours after recovery', async () => {
+    const run = await play();
+    expect(run.items).toEqual(clean);
+    expect(run).toMatchObject({ tookMs: 72 * HOUR, stuck: null });
+  });
+
+  test('pending items are looked at again with growing pauses, one timer for the group', async () => {
+    const script: Script = {
+      answer: (item, { atMs }) =>
+        item.action === 'endpoint.isolate_host' && atMs < 48 * HOUR
+          ? { status: 'pending', againInMs: 10_000 }
+          : undefined,
+    };
+    const run = await play(script, alertView(1, { hosts: [A, B] }));
+    const looks = run.items.filter(
+      (one) => one.endsWith('isolate_host/host:a1#1') && one.startsWith('contain'),
+    ).length;
+    expect(looks).toBeGreaterThan(48 * 4 - 5);
+    expect(looks).toBeLessThan(48 * 4 + 20);
+    expect(run.stuck).toBeNull();
+  });
+
+  test('triage that hangs does not keep the hosts on the network for more than five minutes', async () => {
+    const run = await play({
+      answer: (item, { atMs }) =>
+        item.action === 'endpoint.collect_triage' && atMs < HOUR
+          ? { status: 'pending', againInMs: 60_000 }
+          : undefined,
+    });
+    const contained = run.items.indexOf(clean[1]!);
+    expect(contained).toBeLessThanOrEqual(6);
+    expect(run.items.lastIndexOf(clean[0]!)).toBeGreaterThan(contained);
+    expect(run.stuck).toBeNull();
+  });
+
+  test('a skipped failure lets recovery go on; what was not contained is not released', async () => {
+    const script = (commands: Script['commands']): Script => ({
+      answer: ({ id }) => (id === 'isolate_host/host:a1' ? { status: 'unknown' } : undefined),
+      ...(commands === undefined ? {} : { commands }),
+    });
+    const waiting = await play(script(undefined), alertView(1, { hosts: [A, B] }));
+    expect(waiting.stuck).toEqual(['a person: isolate_host/host:a1']);
+    expect(waiting.items.some((one) => one.startsWith('release'))).toBe(false);
+    const command = {
+      kind: 'resolve_item',
+      id: 'c',
+      item: 'contain/cut_off/isolate_host/host:a1',
+      resolution: 'skip',
+      by: 'l',
+      reason: 'r',
+    } as const;
+    const run = await play(script([{ atMs: HOUR, command }]), alertView(1, { hosts: [A, B] }));
+    expect(run.items.filter((one) => one.startsWith('release'))).toEqual([
+      'release/release_hosts release/isolate_host/host:b2#1',
+    ]);
+    expect(run.stuck).toBeNull();
+  });
+
+  test('a host that joins after recovery is contained, cleaned and released, with its evidence first', async () => {
+    const run = await play({ alerts: [{ atMs: HOUR, alert: alertView(2, { hosts: [B] }) }] });
+    expect(run.items).toEqual([...clean, ...clean.map((one) => one.replace('a1', 'b2'))]);
+    expect(run.tookMs).toBe(73 * HOUR);
+  });
+
+  test('five recurrences are answered, the sixth calls a person and ends nothing', async () => {
+    const alerts = [1, 2, 3, 4, 5, 6].map((n) => ({
+      atMs: n * HOUR,
+      alert: alertView(n + 1, { hosts: [A] }),
+    }));
+    const run = await play({ alerts });
+    const times = (text: string) =>
+      run.items.filter((one) => one.includes(text) && one.startsWith('contain')).length;
+    expect(times('isolate_host')).toBe(6);
+    expect(run.items.at(-1)).toBe('release/release_hosts release/isolate_host/host:a1#6');
+    expect(run.status.attention).toContain('more than 5 times');
+    expect(run.stuck).not.toBeNull();
+  });
+
+  test('an alert that the vendor resolved is no recurrence', async () => {
+    const run = await play({
+      alerts: [{ atMs: HOUR, alert: alertView(2, { hosts: [A] }, { resolved: true }) }],
+    });
+    expect(run.items).toEqual(clean);
+  });
+});
+
+describe('eradication', () => {
+  const found = {
+    clean: false,
+    findings: [{ path: '/tmp/x', signature: 'Eicar' }],
+    errors: [],
+    engine: 'e',
+    host: { name: 'a1' },
+  };
+
+  test('quarantines what a scan finds and scans again, before the host is released', async () => {
+    const run = await play({
+      answer: ({ action, occurrence }) =>
+        action === 'endpoint.scan_av' && occurrence === 1 ? { output: found } : undefined,
+    });
+    expect(run.items.slice(2)).toEqual([
+      'eradicate/clean scan_av/host:a1#1',
+      'eradicate/clean quarantine_file/file:a1/tmp/x#1',
+      'eradicate/clean scan_av/host:a1#2',
+      'release/release_hosts release/isolate_host/host:a1#1',
+    ]);
+    expect(run).toMatchObject({ stuck: null, status: { attention: null } });
+  });
+
+  test('stops after three rounds and asks a person', async () => {
+    const run = await play({
+      answer: ({ action }) => (action === 'endpoint.scan_av' ? { output: found } : undefined),
+    });
+    expect(run.items.filter((one) => one.includes('quarantine_file')).map((one) => one.slice(-1))).toEqual([
+      '1',
+      '2',
+      '3',
+    ]);
+    expect(run.status.attention).toBe('host:a1 is not clean: the scan still finds 1 file(s)');
+    expect(run.stuck).not.toBeNull();
+  });
+
+  test('a retry of a failed quarantine scans anew', async () => {
+    const run = await play({
+      answer: ({ action, occurrence }) => {
+        if (action === 'endpoint.scan_av' && occurrence === 1) return { output: found };
+        return action === 'endpoint.quarantine_file' && occurrence === 1 ? { status: 'failed' } : undefined;
+      },
+      commands: [
+        {
+          atMs: HOUR,
+          command: {
+            kind: 'resolve_item',
+            id: 'c',
+            item: 'quarantine_file/file:a1/tmp/x',
+            resolution: 'retry',
+            by: 'l',
+            reason: 'r',
+          },
+        },
+      ],
+    });
+    expect(run.items.slice(4)).toEqual(['eradicate/clean scan_av/host:a1#2', clean[3]]);
+    expect(run.stuck).toBeNull();
+  });
+});
+
+describe('recovery', () => {
+  const verify = (output: object) =>
+    play(
+      {
+        answer: ({ action, input }) =>
+          action === 'data.verify_backup'
+            ? {
+                output: {
+                  ...input,
+                  snapshot: 's9',
+                  takenAt: '2026-01-01T00:00:00Z',
+                  findings: [],
+                  ...output,
+                },
+              }
+            : undefined,
+      },
+      alertView(1, { datasets: [dataset('finance')] }),
+    );
+
+  test('restores the verified snapshot', async () => {
+    const run = await verify({ intact: true, clean: null });
+    expect(run.items).toEqual([
+      'recover/restore verify_backup/dataset:finance#1',
+      'recover/restore restore_backup/dataset:finance#1',
+    ]);
+  });
+  test.each([
+    [{ intact: false, clean: true }, 'is not intact'],
+    [{ intact: true, clean: false }, 'is not clean'],
+    [{ intact: 'perhaps' }, 'could not be verified'],
+  ])('a backup that is %j is not restored', async (output, why) => {
+    const run = await verify(output);
+    expect(run.items).toEqual(['recover/restore verify_backup/dataset:finance#1']);
+    expect(run.status.attention).toBe(`Backup of dataset:finance ${why}: not restored`);
+  });
+});
+
+describe('items', () => {
+  test('carry readable ids, leases only where something can be taken back, and an input that fits', async () => {
+    const seen: unknown[] = [];
+    const one = definePlaybook(
+      { id: 'one', version: 1, title: 'One', answers: [category('ransomware')] },
+      async ({ scope, contain }) => {
+        await contain(
+          'Stop!',
+          scope.accounts,
+          (it) => [identity.disableAccount({ account: it }), identity.revokeSessions({ account: it })],
+          { lease: '90m' },
+        );
+        await contain('Stop!', scope.ips, () => network.blockIp({ ip: 'not an address' }), { lease: '90m' });
+      },
+    );
+    const input = incidentInput([alertView(1, { accounts: [account('kim')], ips: ['192.0.2.1'] })]);
+    const run = await runVirtually(input, [one], {
+      answer: (item) => void seen.push([item.id, item.leaseSeconds, item.input]),
+    });
+    expect(seen).toEqual([
+      ['disable_account/account:kim', 5400, { account: { name: 'kim', domain: 'corp.example.com' } }],
+      ['revoke_sessions/account:kim', null, { account: { name: 'kim', domain: 'corp.example.com' } }],
+    ]);
+    expect(run.status.attention).toBe(
+      'Block IP address on ip:192.0.2.1: the playbook gave an input that does not fit',
+    );
+  });
+
+  test('unsupported ones are named but keep nothing open', async () => {
+    const run = await play({
+      answer: ({ action }) => (action === 'endpoint.collect_triage' ? { status: 'unsupported' } : undefined),
+    });
+    expect(run.status.attention).toBe('Collect triage evidence on host:a1: no connection can do it');
+    expect(run.stuck).toBeNull();
+  });
+});
