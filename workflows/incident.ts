@@ -70,6 +70,8 @@ export async function incident(untrusted: unknown): Promise<void> {
       validator: (untrustedCommand) => {
         const parsed = Command.safeParse(untrustedCommand);
         if (!parsed.success) throw refuse('command', parsed.error);
+        const refusal = life.refusal(parsed.data);
+        if (refusal !== null) throw ApplicationFailure.nonRetryable(refusal, 'rejected');
       },
     },
   );

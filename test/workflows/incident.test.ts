@@ -101,6 +101,18 @@ describe('messages', () => {
       });
       const refused = run.handle.executeUpdate(DECISION_UPDATE, { args: [{ decisionId: 7 }] });
       await expect(refused).rejects.toThrow(WorkflowUpdateFailedError);
+      const item = 'isolate_host/host:a1';
+      const unfit = run.command({
+        kind: 'resolve_item',
+        id: 'r',
+        item,
+        resolution: 'skip',
+        by: 'l',
+        reason: 'r',
+      });
+      await expect(unfit).rejects.toMatchObject({
+        cause: { message: `no failed item ${item}`, type: 'rejected' },
+      });
       open = false;
       await run.handle.executeUpdate(DECISION_UPDATE);
     });

@@ -159,6 +159,11 @@ describe('phases', () => {
     expect(run.stuck).not.toBeNull();
   });
 
+  test('an alert that names nothing to act upon is no recurrence', async () => {
+    const run = await play({ alerts: [{ atMs: HOUR, alert: alertView(2, {}) }] });
+    expect(run).toMatchObject({ items: clean, tookMs: 72 * HOUR, stuck: null });
+  });
+
   test('an alert that the vendor resolved is no recurrence', async () => {
     const run = await play({
       alerts: [{ atMs: HOUR, alert: alertView(2, { hosts: [A] }, { resolved: true }) }],
@@ -292,6 +297,39 @@ describe('items', () => {
     expect(run.status.attention).toBe(
       'Block IP address on ip:192.0.2.1: the playbook gave an input that does not fit',
     );
+  });
+
+  test('a release names the containment and waits for a clean scan of hosts only', async () => {
+    const seen: unknown[] = [];
+    const both = definePlaybook(
+      { id: 'both', version: 1, title: 'Both', answers: [category('ransomware')] },
+      async (words) => {
+        const { scope, contain, release } = words;
+        await contain('Cut', scope.hosts, (it) => endpoint.isolateHost({ host: it }), { lease: '1h' });
+        await contain('Stop', scope.accounts, (it) => identity.disableAccount({ account: it }), {
+          lease: '1h',
+        });
+        await release(scope.hosts, { when: 'clean' });
+        await release(scope.accounts);
+      },
+    );
+    const input = incidentInput([alertView(1, { hosts: [A], accounts: [account('kim')] })]);
+    await runVirtually(input, [both], {
+      answer: ({ action, release, onlyWhenClean, leaseSeconds }) =>
+        void seen.push([action, release, onlyWhenClean, leaseSeconds]),
+    });
+    expect(seen).toEqual([
+      ['endpoint.isolate_host', false, false, 3600],
+      ['identity.disable_account', false, false, 3600],
+      ['endpoint.isolate_host', true, true, null],
+      ['identity.disable_account', true, false, null],
+    ]);
+  });
+
+  test('a release that nobody approves leaves the containment in force and asks a person', async () => {
+    const run = await play({ answer: ({ release }) => (release ? { status: 'denied' } : undefined) });
+    expect(run.status.attention).toBe('host:a1 stays contained: the release was not approved');
+    expect(run.stuck).not.toBeNull();
   });
 
   test('unsupported ones are named but keep nothing open', async () => {

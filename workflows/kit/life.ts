@@ -12,6 +12,8 @@ export interface IncidentLife {
   newAlerts(): void;
   wake(): void;
   command(command: Command): void;
+  /** Why a command cannot be obeyed; null when it can. */
+  refusal(command: Command): string | null;
   status(): RunStatus;
   /** The whole life of the incident; resolves when it is closed. */
   live(): Promise<void>;
@@ -154,6 +156,11 @@ export function incidentLife(host: Host, input: IncidentInput, playbooks: readon
     newAlerts: () => run.newAlerts(),
     wake: () => run.wake(),
     command: (command) => obey(run, command),
+    refusal: (command) => {
+      if (run.closed) return 'the incident is closed';
+      const unknown = command.kind === 'resolve_item' && run.ledger.failure(command.item) === undefined;
+      return unknown && !run.commands.has(command.id) ? `no failed item ${command.item}` : null;
+    },
     status: () => run.status(),
     live,
   };

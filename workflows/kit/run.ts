@@ -206,9 +206,9 @@ export class Run {
       if (alert.seq <= this.seenAlertSeq) continue;
       this.seenAlertSeq = alert.seq;
       this.alerts.push(alert);
-      const { added } = this.scope.absorb(alert);
+      const { added, touched } = this.scope.absorb(alert);
       if (this.standing) late.push(...added);
-      else if (!alert.resolved) this.hits.push(alert);
+      else if (!alert.resolved && touched.length > 0) this.hits.push(alert);
     }
     return late;
   }
