@@ -1,0 +1,26 @@
+import type { Request } from 'express';
+import type { Role } from '../../contracts/values';
+import { personOfToken, type Person } from '../../store/people';
+import type { Store } from '../../store/store';
+import { Problem } from '../problem';
+
+/** What each permission needs: one of these roles. One table for the whole API. */
+export const PERMISSIONS = {
+  read: ['viewer', 'analyst', 'lead', 'engineer', 'admin'],
+  decide: ['analyst', 'lead'],
+  release: ['lead'],
+  verdict: ['analyst', 'lead'],
+  kill_switch: ['lead', 'admin'],
+} as const satisfies Record<string, readonly Role[]>;
+export type Permission = keyof typeof PERMISSIONS;
+
+/** The person behind the bearer token, if they may. 401 without a good token, 403 without the role. */
+export async function authorize(store: Store, request: Request, permission: Permission): Promise<Person> {
+  const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
+  const person = token === undefined ? undefined : await personOfToken(store, token);
+  if (person === undefined) throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
+  const roles: readonly Role[] = PERMISSIONS[permission];
+  if (!person.roles.some((role) => roles.includes(role)))
+    throw new Problem(403, 'Forbidden', `This needs one of the roles ${roles.join(', ')}; ${person.id} has ${person.roles.join(', ')}.`);
+  return person;
+}

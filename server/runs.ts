@@ -1,0 +1,60 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  COMMAND_UPDATE, DECISION_UPDATE, INCIDENT_WORKFLOW, incidentWorkflowId, MAINTENANCE_WORKFLOW, NEW_ALERTS_SIGNAL, WAKE_SIGNAL,
+  type Command, type IncidentInput, type MaintenanceInput,
+} from '../contracts/messages';
+
+/** The workflow task of a dead worker is handed on after this long; see temporal-config/timeouts.ts. */
+const WORKFLOW_TASK_TIMEOUT = '5s';
+const RPC_DEADLINE_MS = 10_000;
+
+/** What the server asks of Temporal. `gone`: that run has ended. */
+export interface Runs {
+  startOrSignal(input: IncidentInput): Promise<'ok' | 'gone'>;
+  wake(incident: string): Promise<'ok' | 'gone'>;
+  decision(incident: string, decisionId: string): Promise<'ok' | 'gone'>;
+  command(incident: string, command: Command): Promise<'ok' | 'gone'>;
+  maintenance(id: string, input: MaintenanceInput): Promise<void>;
+}
+
+async function orGone(work: () => Promise<unknown>): Promise<'ok' | 'gone'> {
+  try {
+    await work();
+    return 'ok';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) return 'gone';
+    throw error;
+  }
+}
+
+/** Runs on a Temporal. */
+export function temporalRuns(client: Client, taskQueue: string): Runs {
+  const within = <T>(work: () => Promise<T>): Promise<T> => client.connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
+  const handle = (incident: string) => client.workflow.getHandle(incidentWorkflowId(incident));
+  return {
+    startOrSignal: (input) =>
+      orGone(() =>
+        within(() =>
+          client.workflow.signalWithStart(INCIDENT_WORKFLOW, {
+            workflowId: incidentWorkflowId(input.number),
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            taskQueue,
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+            args: [input],
+            signal: NEW_ALERTS_SIGNAL,
+            signalArgs: [],
+          }),
+        ),
+      ),
+    wake: (incident) => orGone(() => within(() => handle(incident).signal(WAKE_SIGNAL))),
+    decision: (incident, decisionId) =>
+      orGone(() => within(() => handle(incident).executeUpdate(DECISION_UPDATE, { updateId: decisionId, args: [{ decisionId }] }))),
+    command: (incident, command) =>
+      orGone(() => within(() => handle(incident).executeUpdate(COMMAND_UPDATE, { updateId: command.id, args: [command] }))),
+    maintenance: async (id, input) => {
+      await orGone(() =>
+        within(() => client.workflow.start(MAINTENANCE_WORKFLOW, { workflowId: id, taskQueue, args: [input], workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT })),
+      );
+    },
+  };
+}
