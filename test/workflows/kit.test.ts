@@ -326,6 +326,26 @@ describe('items', () => {
     ]);
   });
 
+  test('a release without a condition asks for no scan', async () => {
+    const plain = definePlaybook(
+      { id: 'plain', version: 1, title: 'Plain', answers: [category('ransomware')] },
+      async (words) => {
+        await words.contain('Cut', words.scope.hosts, (it) => endpoint.isolateHost({ host: it }), {
+          lease: '1h',
+        });
+        await words.release(words.scope.hosts);
+      },
+    );
+    const seen: boolean[] = [];
+    await runVirtually(incidentInput([alertView(1, { hosts: [A] })]), [plain], {
+      answer: ({ release, onlyWhenClean }) => {
+        if (release) seen.push(onlyWhenClean);
+        return undefined;
+      },
+    });
+    expect(seen).toEqual([false]);
+  });
+
   test('a release that nobody approves leaves the containment in force and asks a person', async () => {
     const run = await play({ answer: ({ release }) => (release ? { status: 'denied' } : undefined) });
     expect(run.status.attention).toBe('host:a1 stays contained: the release was not approved');
