@@ -289,7 +289,8 @@ describe('the reply parser', () => {
   });
 });
 
-const installed = spawnSync('clamd', ['--version']).status === 0;
+const CLAMD = 'clamd';
+const installed = spawnSync(CLAMD, ['--version']).status === 0;
 const describeForReal = installed ? describe : describe.skip;
 
 describeForReal(`clamav with a real clamd${installed ? '' : ' (skipped: clamd is not installed)'}`, () => {
@@ -319,7 +320,7 @@ describeForReal(`clamav with a real clamd${installed ? '' : ' (skipped: clamd is
     ];
     writeFileSync(join(folder, 'clamd.conf'), `${settings.join('\n')}\n`);
     chmodSync(folder, 0o755);
-    clamd = spawn('clamd', [`--config-file=${join(folder, 'clamd.conf')}`], { stdio: 'ignore' });
+    clamd = spawn(CLAMD, [`--config-file=${join(folder, 'clamd.conf')}`], { stdio: 'ignore' });
     const until = Date.now() + 20_000;
     while (!(await connect(port).check(AbortSignal.timeout(1000))).ok && Date.now() < until) {
       await new Promise((done) => setTimeout(done, 100));

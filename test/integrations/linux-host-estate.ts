@@ -5,8 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Secret } from '../../contracts/secret';
+import linuxHost from '../../integrations/linux-host';
+import { fakeConnectTools } from '../contract/call-context';
 import { Server, utils, type Connection, type ServerChannel } from 'ssh2';
 
+const UNSHARE = 'unshare';
 const AGENT = resolve(__dirname, '../../integrations/linux-host/agent/cordon-agent.sh');
 export const HOST_MANAGED = '198.51.100.11';
 export const MANAGEMENT = '198.51.100.13';
@@ -17,7 +21,7 @@ export function missingForNamespaces(): string | undefined {
   for (const tool of ['unshare', 'nsenter', 'nft', 'ip', 'flock']) {
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return `${tool} is not installed`;
   }
-  const tried = spawnSync('unshare', ['-Urn', 'nft', 'add table inet probe'], { encoding: 'utf8' });
+  const tried = spawnSync(UNSHARE, ['-Urn', 'nft', 'add table inet probe'], { encoding: 'utf8' });
   return tried.status === 0 ? undefined : 'nft is not permitted in a user namespace';
 }
 
@@ -69,7 +73,7 @@ export class Estate {
       await once(child.stdout, 'data');
       return child;
     };
-    const host = await hold(['unshare', '-Urn']);
+    const host = await hold([UNSHARE, '-Urn']);
     const inside = ['nsenter', '-t', String(host.pid), '-U', '--preserve-credentials', 'unshare', '-n'];
     const estate = new Estate(host, await hold(inside), await hold(inside));
     estate.#wire();
@@ -183,6 +187,37 @@ export function generateKeys(): Keys {
 export function fingerprint(publicKey: string): string {
   const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
+
+export const hostKeys = generateKeys();
+export const cordonKeys = generateKeys();
+export const host = { name: 'fin-ws-042' };
+
+export interface Settings {
+  port: number;
+  hostKeySha256?: string;
+  privateKey?: string;
+  callTimeoutMs?: number;
+  proxyCommand?: string[];
+}
+
+/** The integration, connected to one host on this machine. */
+export function connect({ port, hostKeySha256, privateKey, callTimeoutMs, proxyCommand }: Settings) {
+  const config = linuxHost.config.parse({
+    hosts: {
+      'fin-ws-042.example.com': {
+        address: '127.0.0.1',
+        port,
+        hostKeySha256: hostKeySha256 ?? fingerprint(hostKeys.public),
+        ...(proxyCommand === undefined ? {} : { proxyCommand }),
+      },
+    },
+    privateKey: new Secret(privateKey ?? cordonKeys.private),
+    connectTimeoutMs: 3000,
+    callTimeoutMs: callTimeoutMs ?? 3000,
+    triageTimeoutMs: 10_000,
+  });
+  return linuxHost.connect(config, fakeConnectTools());
 }
 
 /** What the server does with a command: run it, or misbehave in one of these ways. */

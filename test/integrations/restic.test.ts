@@ -26,12 +26,13 @@ jest.setTimeout(60_000);
 
 const set = { name: 'payroll' };
 const PASSWORD = 'correct horse';
-const installed = spawnSync('restic', ['version']).status === 0;
+const RESTIC = 'restic';
+const installed = spawnSync(RESTIC, ['version']).status === 0;
 const describeForReal = installed ? describe : describe.skip;
 
 function runRestic(repository: string, ...args: string[]): string {
   const env = { PATH: process.env['PATH'] ?? '', RESTIC_REPOSITORY: repository, RESTIC_PASSWORD: PASSWORD };
-  const done = spawnSync('restic', [...args, '--no-cache'], { env, encoding: 'utf8' });
+  const done = spawnSync(RESTIC, [...args, '--no-cache'], { env, encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`restic ${args.join(' ')}: ${done.stderr}`);
   return done.stdout;
 }
