@@ -3,7 +3,8 @@ import { DEFAULT_POLICY } from './contracts/policy';
 
 /**
  * The configuration of `npm start`: a simulated estate, one real-shaped alert source, the policy that ships.
- * Replace the connections by your own; docs/configuration.md tells how. Secrets are named here, never written.
+ * Replace the connections by your own; each integration's README has its settings. Secrets are named here, never written.
+ * CORDON_DEMO_HOOK_SECRET is made by `npm start` unless it is set.
  */
 export default defineConfig({
   connections: [
@@ -12,7 +13,7 @@ export default defineConfig({
     { id: 'backup', use: 'simulated_backup', title: 'Simulated backup', tags: ['simulated'] },
     { id: 'firewall', use: 'simulated_firewall', title: 'Simulated firewall', tags: ['simulated'] },
   ],
-  sources: [{ id: 'demo', use: 'generic', secrets: [{ $file: '.cordon/demo-hook-secret' }] }],
+  sources: [{ id: 'demo', use: 'generic', secrets: [{ $env: 'CORDON_DEMO_HOOK_SECRET' }] }],
   people: [],
   assets: [
     {

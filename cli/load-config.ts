@@ -24,18 +24,17 @@ export interface Known {
   sources: ReadonlyMap<string, { config: z.ZodType }>;
 }
 
-/** Loads and checks `cordon.config.ts`: shape, references, secrets. Secrets come back wrapped. */
-export function loadConfig(file: string, known: Known, env: NodeJS.ProcessEnv = process.env): Config {
+/** What the file exports, unchecked. */
+export function readConfigFile(file: string): unknown {
   if (!existsSync(file))
     throw new BadConfig(file, [
       'the file does not exist: copy cordon.config.ts from the repository, or set CORDON_CONFIG',
     ]);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- the name is known at run time only
-  const loaded = require(file) as { default?: unknown };
-  return checkConfig(loaded.default, file, known, env);
+  return (require(file) as { default?: unknown }).default;
 }
 
-/** The same for a configuration that is already in memory. */
+/** Checks shape, references and secrets of a configuration. Secrets come back wrapped. */
 export function checkConfig(
   value: unknown,
   file: string,

@@ -28,15 +28,28 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const rejected = new Counter({ name: 'cordon_deliveries_rejected_total', help: 'Deliveries refused, by source and reason.', labelNames: ['source', 'why'], registers: [registry] });
-  const accepted = new Counter({ name: 'cordon_deliveries_accepted_total', help: 'Deliveries stored or recognised as repeats.', labelNames: ['source', 'duplicate'], registers: [registry] });
+  const rejected = new Counter({
+    name: 'cordon_deliveries_rejected_total',
+    help: 'Deliveries refused, by source and reason.',
+    labelNames: ['source', 'why'],
+    registers: [registry],
+  });
+  const accepted = new Counter({
+    name: 'cordon_deliveries_accepted_total',
+    help: 'Deliveries stored or recognised as repeats.',
+    labelNames: ['source', 'duplicate'],
+    registers: [registry],
+  });
 
   app.use((request, response, next) => {
     response.setHeader('X-Request-Id', randomUUID());
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('X-Frame-Options', 'DENY');
     response.setHeader('Referrer-Policy', 'no-referrer');
-    response.setHeader('Content-Security-Policy', "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    response.setHeader(
+      'Content-Security-Policy',
+      "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    );
     response.setHeader('Cache-Control', 'no-store');
     next();
   });
@@ -44,13 +57,23 @@ export function createApp(deps: AppDeps): Express {
     response.json({ ok: true });
   });
   app.get('/readyz', async (_request, response) => {
-    await deps.store.now();
+    await deps.store.db.selectFrom('settings').select('key').limit(1).execute();
     response.json({ ok: true });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(registry.contentType).send(await registry.metrics());
   });
-  app.use('/hooks', hookRoutes({ store: deps.store, sources: deps.config.sources, implementations: deps.sources, rejected, accepted, wake: deps.wake }));
+  app.use(
+    '/hooks',
+    hookRoutes({
+      store: deps.store,
+      sources: deps.config.sources,
+      implementations: deps.sources,
+      rejected,
+      accepted,
+      wake: deps.wake,
+    }),
+  );
   app.use('/api/v1', apiRoutes(deps));
   app.use('/', startPage(deps.store));
   app.use(() => {
@@ -58,7 +81,10 @@ export function createApp(deps: AppDeps): Express {
   });
   app.use(
     problemJson((error: unknown, request: Request) => {
-      deps.log.warn({ error: error instanceof Error ? error.stack : String(error), path: request.path }, 'a request failed');
+      deps.log.warn(
+        { error: error instanceof Error ? error.stack : String(error), path: request.path },
+        'a request failed',
+      );
     }),
   );
   return app;

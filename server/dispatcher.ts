@@ -82,7 +82,10 @@ export class Dispatcher {
       await this.#deliver(first);
       for (const row of rows) await markSent(this.deps.store, row.id);
     } catch (error) {
-      this.deps.log.warn({ kind: first.kind, key: first.key, error: String(error) }, 'Temporal did not take it; it stays in the outbox');
+      this.deps.log.warn(
+        { kind: first.kind, key: first.key, error: String(error) },
+        'Temporal did not take it; it stays in the outbox',
+      );
       for (const row of rows) await markFailed(this.deps.store, row, String(error));
     }
   }
@@ -104,7 +107,10 @@ export class Dispatcher {
         return;
       case 'release_lease':
       case 'roll_back':
-        await runs.maintenance(`maintenance/${kind}/${id}`, MaintenanceInput.parse({ task: kind, ...payload }));
+        await runs.maintenance(
+          `maintenance/${kind}/${id}`,
+          MaintenanceInput.parse({ task: kind, ...payload }),
+        );
         return;
       default:
         throw new Error(`the outbox holds a row of the unknown kind ${kind}`);
@@ -112,7 +118,11 @@ export class Dispatcher {
   }
 
   async #inputOf(number: string): Promise<IncidentInput> {
-    const row = await this.deps.store.db.selectFrom('incidents').selectAll().where('number', '=', number).executeTakeFirstOrThrow();
+    const row = await this.deps.store.db
+      .selectFrom('incidents')
+      .selectAll()
+      .where('number', '=', number)
+      .executeTakeFirstOrThrow();
     return {
       number,
       mode: row.mode as Mode,
@@ -129,10 +139,25 @@ export class Dispatcher {
     const { store } = this.deps;
     const at = await store.now();
     await inTransaction(store, async (tx) => {
-      const incident = await tx.selectFrom('incidents').selectAll().where('number', '=', number).forUpdate().executeTakeFirstOrThrow();
+      const incident = await tx
+        .selectFrom('incidents')
+        .selectAll()
+        .where('number', '=', number)
+        .forUpdate()
+        .executeTakeFirstOrThrow();
       if (incident.status === 'open') {
-        await tx.updateTable('incidents').set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at }).where('number', '=', number).execute();
-        await appendJournal(tx, { incident: number, at, actor: 'cordon', kind: 'incident_closed', data: { reason: 'its run had ended' } });
+        await tx
+          .updateTable('incidents')
+          .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at })
+          .where('number', '=', number)
+          .execute();
+        await appendJournal(tx, {
+          incident: number,
+          at,
+          actor: 'cordon',
+          kind: 'incident_closed',
+          data: { reason: 'its run had ended' },
+        });
       }
       await tx
         .updateTable('alerts')

@@ -14,22 +14,47 @@ export class Problem extends Error {
   }
 }
 
-const SQL_DOWN = /ECONNREFUSED|ECONNRESET|EPIPE|terminating connection|Connection terminated|timeout exceeded when trying to connect|the database system is|Client has encountered a connection error/i;
+const SQL_DOWN =
+  /ECONNREFUSED|ECONNRESET|EPIPE|terminating connection|Connection terminated|timeout exceeded when trying to connect|the database system is|Client has encountered a connection error/i;
 
 /** Which problem an error is. The only place where errors become HTTP. */
 function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof z.ZodError) {
-    const errors = error.issues.map((issue) => ({ field: issue.path.join('.') || 'body', message: issue.message }));
-    return new Problem(422, 'Unprocessable content', errors.map(({ field, message }) => `${field}: ${message}`).join('; ').slice(0, 2000), { errors });
+    const errors = error.issues.map((issue) => ({
+      field: issue.path.join('.') || 'body',
+      message: issue.message,
+    }));
+    return new Problem(
+      422,
+      'Unprocessable content',
+      errors
+        .map(({ field, message }) => `${field}: ${message}`)
+        .join('; ')
+        .slice(0, 2000),
+      { errors },
+    );
   }
   const { type, message } = error as { type?: string; message?: string };
-  if (type === 'entity.too.large') return new Problem(413, 'Content too large', 'A body may have 2 MB at most.');
+  if (type === 'entity.too.large')
+    return new Problem(413, 'Content too large', 'A body may have 2 MB at most.');
   if (type === 'entity.parse.failed') return new Problem(400, 'Bad request', 'The body is not JSON.');
   const code = (error as { code?: unknown }).code;
-  if ((typeof code === 'string' && /^(08|57P)/.test(code)) || SQL_DOWN.test(`${String(code)} ${message ?? ''}`))
-    return new Problem(503, 'Service unavailable', 'The database cannot be reached. Nothing was stored; send it again.', { retryAfterSeconds: 5 });
-  return new Problem(500, 'Internal error', 'Something went wrong in Cordon. The log has it under this request id.');
+  if (
+    (typeof code === 'string' && /^(08|57P)/.test(code)) ||
+    SQL_DOWN.test(`${String(code)} ${message ?? ''}`)
+  )
+    return new Problem(
+      503,
+      'Service unavailable',
+      'The database cannot be reached. Nothing was stored; send it again.',
+      { retryAfterSeconds: 5 },
+    );
+  return new Problem(
+    500,
+    'Internal error',
+    'Something went wrong in Cordon. The log has it under this request id.',
+  );
 }
 
 /** Express' error handler. */
@@ -37,10 +62,19 @@ export function problemJson(log: (error: unknown, request: Request) => void) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const problem = asProblem(error);
     if (problem.status >= 500) log(error, request);
-    if (problem.extra.retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(problem.extra.retryAfterSeconds));
+    if (problem.extra.retryAfterSeconds !== undefined)
+      response.setHeader('Retry-After', String(problem.extra.retryAfterSeconds));
     response
       .status(problem.status)
       .type('application/problem+json')
-      .send(JSON.stringify({ type: 'about:blank', title: problem.title, status: problem.status, detail: problem.detail, ...(problem.extra.errors === undefined ? {} : { errors: problem.extra.errors }) }));
+      .send(
+        JSON.stringify({
+          type: 'about:blank',
+          title: problem.title,
+          status: problem.status,
+          detail: problem.detail,
+          ...(problem.extra.errors === undefined ? {} : { errors: problem.extra.errors }),
+        }),
+      );
   };
 }

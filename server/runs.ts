@@ -1,7 +1,15 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import {
-  COMMAND_UPDATE, DECISION_UPDATE, INCIDENT_WORKFLOW, incidentWorkflowId, MAINTENANCE_WORKFLOW, NEW_ALERTS_SIGNAL, WAKE_SIGNAL,
-  type Command, type IncidentInput, type MaintenanceInput,
+  COMMAND_UPDATE,
+  DECISION_UPDATE,
+  INCIDENT_WORKFLOW,
+  incidentWorkflowId,
+  MAINTENANCE_WORKFLOW,
+  NEW_ALERTS_SIGNAL,
+  WAKE_SIGNAL,
+  type Command,
+  type IncidentInput,
+  type MaintenanceInput,
 } from '../contracts/messages';
 
 /** The workflow task of a dead worker is handed on after this long; see temporal-config/timeouts.ts. */
@@ -22,14 +30,16 @@ async function orGone(work: () => Promise<unknown>): Promise<'ok' | 'gone'> {
     await work();
     return 'ok';
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) return 'gone';
+    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError)
+      return 'gone';
     throw error;
   }
 }
 
 /** Runs on a Temporal. */
 export function temporalRuns(client: Client, taskQueue: string): Runs {
-  const within = <T>(work: () => Promise<T>): Promise<T> => client.connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
+  const within = <T>(work: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
   const handle = (incident: string) => client.workflow.getHandle(incidentWorkflowId(incident));
   return {
     startOrSignal: (input) =>
@@ -48,12 +58,27 @@ export function temporalRuns(client: Client, taskQueue: string): Runs {
       ),
     wake: (incident) => orGone(() => within(() => handle(incident).signal(WAKE_SIGNAL))),
     decision: (incident, decisionId) =>
-      orGone(() => within(() => handle(incident).executeUpdate(DECISION_UPDATE, { updateId: decisionId, args: [{ decisionId }] }))),
+      orGone(() =>
+        within(() =>
+          handle(incident).executeUpdate(DECISION_UPDATE, { updateId: decisionId, args: [{ decisionId }] }),
+        ),
+      ),
     command: (incident, command) =>
-      orGone(() => within(() => handle(incident).executeUpdate(COMMAND_UPDATE, { updateId: command.id, args: [command] }))),
+      orGone(() =>
+        within(() =>
+          handle(incident).executeUpdate(COMMAND_UPDATE, { updateId: command.id, args: [command] }),
+        ),
+      ),
     maintenance: async (id, input) => {
       await orGone(() =>
-        within(() => client.workflow.start(MAINTENANCE_WORKFLOW, { workflowId: id, taskQueue, args: [input], workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT })),
+        within(() =>
+          client.workflow.start(MAINTENANCE_WORKFLOW, {
+            workflowId: id,
+            taskQueue,
+            args: [input],
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+          }),
+        ),
       );
     },
   };

@@ -62,7 +62,10 @@ function unite(pending: readonly Pending[]): Pending[][] {
   const groups: { keys: Set<string>; members: Pending[] }[] = [];
   for (const one of pending) {
     const touching = groups.filter(({ keys }) => one.keys.some((key) => keys.has(key)));
-    const merged = { keys: new Set([...one.keys, ...touching.flatMap(({ keys }) => [...keys])]), members: [...touching.flatMap(({ members }) => members), one] };
+    const merged = {
+      keys: new Set([...one.keys, ...touching.flatMap(({ keys }) => [...keys])]),
+      members: [...touching.flatMap(({ members }) => members), one],
+    };
     for (const old of touching) groups.splice(groups.indexOf(old), 1);
     groups.push(merged);
   }
@@ -82,7 +85,17 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
         ...(already.length === 0 ? [] : [eb('number', 'in', already)]),
         ...(keys.length === 0
           ? []
-          : [eb('number', 'in', eb.selectFrom('incident_entities').select('incident').where('key', 'in', keys).where('last_seen', '>=', since))]),
+          : [
+              eb(
+                'number',
+                'in',
+                eb
+                  .selectFrom('incident_entities')
+                  .select('incident')
+                  .where('key', 'in', keys)
+                  .where('last_seen', '>=', since),
+              ),
+            ]),
         sql<boolean>`false`,
       ]),
     )
@@ -95,9 +108,26 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
   let seq = incident.alert_seq;
   for (const { row } of group) {
     seq += 1;
-    await tx.updateTable('alerts').set({ incident: incident.number, seq, dirty: false }).where('id', '=', row.id).execute();
-    const data = { alert: row.id, alertKey: row.data.alertKey, title: row.data.title, severity: row.data.severity, source: row.data.source, update: row.incident === incident.number };
-    entries.push({ incident: incident.number, at, actor: `source:${row.data.source}`, kind: 'alert_joined', data });
+    await tx
+      .updateTable('alerts')
+      .set({ incident: incident.number, seq, dirty: false })
+      .where('id', '=', row.id)
+      .execute();
+    const data = {
+      alert: row.id,
+      alertKey: row.data.alertKey,
+      title: row.data.title,
+      severity: row.data.severity,
+      source: row.data.source,
+      update: row.incident === incident.number,
+    };
+    entries.push({
+      incident: incident.number,
+      at,
+      actor: `source:${row.data.source}`,
+      kind: 'alert_joined',
+      data,
+    });
   }
   for (const other of others) {
     await tx
@@ -105,7 +135,13 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       .values({ incident: incident.number, other: other.number, why: 'an alert fits both', at })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
-    entries.push({ incident: incident.number, at, actor: 'cordon', kind: 'incident_linked', data: { other: other.number } });
+    entries.push({
+      incident: incident.number,
+      at,
+      actor: 'cordon',
+      kind: 'incident_linked',
+      data: { other: other.number },
+    });
   }
   if (keys.length > 0) {
     await tx
@@ -115,18 +151,31 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       .execute();
   }
   const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity)) as Severity;
-  await tx.updateTable('incidents').set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq }).where('number', '=', incident.number).execute();
+  await tx
+    .updateTable('incidents')
+    .set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq })
+    .where('number', '=', incident.number)
+    .execute();
   await appendJournal(tx, ...entries);
   // The dispatcher sends what is due for one incident as one signal.
   await enqueue(tx, 'start_or_signal', incident.number, {}, at);
 }
 
-async function openIncident(tx: Tx, group: Pending[], keys: string[], options: CorrelateOptions, since: Date, at: Date): Promise<Row<'incidents'>> {
+async function openIncident(
+  tx: Tx,
+  group: Pending[],
+  keys: string[],
+  options: CorrelateOptions,
+  since: Date,
+  at: Date,
+): Promise<Row<'incidents'>> {
   const year = at.getUTCFullYear();
   const { last } = await tx
     .insertInto('incident_counters')
     .values({ year, last: 1 })
-    .onConflict((conflict) => conflict.column('year').doUpdateSet((eb) => ({ last: eb('incident_counters.last', '+', 1) })))
+    .onConflict((conflict) =>
+      conflict.column('year').doUpdateSet((eb) => ({ last: eb('incident_counters.last', '+', 1) })),
+    )
     .returning('last')
     .executeTakeFirstOrThrow();
   const number = `INC-${String(year)}-${String(last).padStart(6, '0')}`;
@@ -168,6 +217,12 @@ async function openIncident(tx: Tx, group: Pending[], keys: string[], options: C
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  await appendJournal(tx, { incident: number, at, actor: 'cordon', kind: 'incident_opened', data: { title: row.title, severity: row.severity, policy: options.policyVersion, reopens: row.reopens } });
+  await appendJournal(tx, {
+    incident: number,
+    at,
+    actor: 'cordon',
+    kind: 'incident_opened',
+    data: { title: row.title, severity: row.severity, policy: options.policyVersion, reopens: row.reopens },
+  });
   return row;
 }

@@ -14,7 +14,13 @@ export interface Accepted {
 }
 
 /** Stores a delivery and its alerts in one transaction. A repeat changes nothing and gets the same ids. */
-export async function acceptDelivery(store: Store, source: string, body: Uint8Array, parsed: ParsedDelivery, raw: unknown): Promise<Accepted> {
+export async function acceptDelivery(
+  store: Store,
+  source: string,
+  body: Uint8Array,
+  parsed: ParsedDelivery,
+  raw: unknown,
+): Promise<Accepted> {
   const at = await store.now();
   const key = `${source}:${parsed.messageId ?? `sha256:${sha256(body)}`}`;
   const expires = new Date(at.getTime() + (parsed.messageId === undefined ? WITHOUT_ID_MS : WITH_ID_MS));
@@ -24,12 +30,19 @@ export async function acceptDelivery(store: Store, source: string, body: Uint8Ar
       .insertInto('deliveries')
       .values({ id, source, delivery_key: key, received_at: at, expires_at: expires, alert_ids: '[]' })
       .onConflict((conflict) =>
-        conflict.column('delivery_key').doUpdateSet({ id, received_at: at, expires_at: expires, alert_ids: '[]' }).where('deliveries.expires_at', '<=', at),
+        conflict
+          .column('delivery_key')
+          .doUpdateSet({ id, received_at: at, expires_at: expires, alert_ids: '[]' })
+          .where('deliveries.expires_at', '<=', at),
       )
       .returning('id')
       .executeTakeFirst();
     if (fresh === undefined) {
-      const known = await tx.selectFrom('deliveries').select(['id', 'alert_ids']).where('delivery_key', '=', key).executeTakeFirstOrThrow();
+      const known = await tx
+        .selectFrom('deliveries')
+        .select(['id', 'alert_ids'])
+        .where('delivery_key', '=', key)
+        .executeTakeFirstOrThrow();
       return { deliveryId: known.id, alerts: known.alert_ids, duplicate: true };
     }
     const alerts: string[] = [];
@@ -51,12 +64,18 @@ export async function acceptDelivery(store: Store, source: string, body: Uint8Ar
           seq: null,
           dirty: true,
         })
-        .onConflict((conflict) => conflict.column('alert_key').doUpdateSet({ data, updated_at: at, dirty: true }))
+        .onConflict((conflict) =>
+          conflict.column('alert_key').doUpdateSet({ data, updated_at: at, dirty: true }),
+        )
         .returning('id')
         .executeTakeFirstOrThrow();
       alerts.push(row.id);
     }
-    await tx.updateTable('deliveries').set({ alert_ids: JSON.stringify(alerts) }).where('id', '=', id).execute();
+    await tx
+      .updateTable('deliveries')
+      .set({ alert_ids: JSON.stringify(alerts) })
+      .where('id', '=', id)
+      .execute();
     return { deliveryId: id, alerts, duplicate: false };
   });
 }

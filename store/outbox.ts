@@ -10,8 +10,17 @@ const MAX_RETRY_MS = 30_000;
 const LEASE_MS = 20_000;
 
 /** Puts a message for Temporal beside the state that it is about; it goes out when Temporal can take it. */
-export async function enqueue(tx: Tx, kind: OutboxKind, key: string, payload: JsonObject, at: Date): Promise<void> {
-  await tx.insertInto('outbox').values({ kind, key, payload: JSON.stringify(payload), created_at: at, next_at: at, error: null }).execute();
+export async function enqueue(
+  tx: Tx,
+  kind: OutboxKind,
+  key: string,
+  payload: JsonObject,
+  at: Date,
+): Promise<void> {
+  await tx
+    .insertInto('outbox')
+    .values({ kind, key, payload: JSON.stringify(payload), created_at: at, next_at: at, error: null })
+    .execute();
 }
 
 /** Takes due rows, oldest first; other dispatchers pass them over. */
@@ -30,14 +39,22 @@ export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
       .execute();
     if (rows.length === 0) return rows;
     const ids = rows.map(({ id }) => id);
-    await tx.updateTable('outbox').set({ next_at: new Date(at.getTime() + LEASE_MS) }).where('id', 'in', ids).execute();
+    await tx
+      .updateTable('outbox')
+      .set({ next_at: new Date(at.getTime() + LEASE_MS) })
+      .where('id', 'in', ids)
+      .execute();
     return rows;
   });
 }
 
 /** It went out. */
 export async function markSent(store: Store, id: string): Promise<void> {
-  await store.db.updateTable('outbox').set({ done_at: await store.now(), error: null }).where('id', '=', id).execute();
+  await store.db
+    .updateTable('outbox')
+    .set({ done_at: await store.now(), error: null })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** It did not; it is tried again later, for ever: what it tells is true in SQL already. */

@@ -12,29 +12,62 @@ export interface Person {
 }
 
 /** Adds a person or brings name and roles up to date. */
-export async function savePerson(store: Store, person: Person & { email?: string | undefined }): Promise<void> {
+export async function savePerson(
+  store: Store,
+  person: Person & { email?: string | undefined },
+): Promise<void> {
   const at = await store.now();
-  const values = { name: person.name, email: person.email ?? null, roles: JSON.stringify(person.roles), active: true };
+  const values = {
+    name: person.name,
+    email: person.email ?? null,
+    roles: JSON.stringify(person.roles),
+    active: true,
+  };
   await inTransaction(store, async (tx) => {
-    const before = await tx.selectFrom('people').select(['name', 'roles']).where('id', '=', person.id).executeTakeFirst();
-    if (before !== undefined && before.name === person.name && JSON.stringify(before.roles) === values.roles) return;
+    const before = await tx
+      .selectFrom('people')
+      .select(['name', 'roles'])
+      .where('id', '=', person.id)
+      .executeTakeFirst();
+    if (before !== undefined && before.name === person.name && JSON.stringify(before.roles) === values.roles)
+      return;
     await tx
       .insertInto('people')
       .values({ id: person.id, ...values })
       .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
       .execute();
-    await appendJournal(tx, { incident: SYSTEM_CHAIN, at, actor: 'cordon', kind: 'person_added', data: { person: person.id, roles: person.roles } });
+    await appendJournal(tx, {
+      incident: SYSTEM_CHAIN,
+      at,
+      actor: 'cordon',
+      kind: 'person_added',
+      data: { person: person.id, roles: person.roles },
+    });
   });
 }
 
 /** Makes an API token. The text is returned once; SQL keeps its hash. */
-export async function createToken(store: Store, person: string, label: string, by = 'cordon'): Promise<string> {
+export async function createToken(
+  store: Store,
+  person: string,
+  label: string,
+  by = 'cordon',
+): Promise<string> {
   const token = `cordon_${randomBytes(24).toString('base64url')}`;
   const at = await store.now();
   const id = randomUUID();
   await inTransaction(store, async (tx) => {
-    await tx.insertInto('tokens').values({ id, person, hash: sha256(token), label, created_at: at }).execute();
-    await appendJournal(tx, { incident: SYSTEM_CHAIN, at, actor: by, kind: 'token_created', data: { token: id, person, label } });
+    await tx
+      .insertInto('tokens')
+      .values({ id, person, hash: sha256(token), label, created_at: at })
+      .execute();
+    await appendJournal(tx, {
+      incident: SYSTEM_CHAIN,
+      at,
+      actor: by,
+      kind: 'token_created',
+      data: { token: id, person, label },
+    });
   });
   return token;
 }
@@ -49,6 +82,7 @@ export async function personOfToken(store: Store, token: string): Promise<Person
     .where('revoked_at', 'is', null)
     .where('active', '=', true)
     .executeTakeFirst();
-  if (row === undefined || (row.expires_at !== null && row.expires_at <= (await store.now()))) return undefined;
+  if (row === undefined || (row.expires_at !== null && row.expires_at <= (await store.now())))
+    return undefined;
   return { id: row.id, name: row.name, roles: row.roles as Role[] };
 }

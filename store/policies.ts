@@ -16,7 +16,14 @@ export async function savePolicy(store: Store, policy: Policy): Promise<string> 
       .values({ version, body: JSON.stringify(body), loaded_at: at })
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirstOrThrow();
-    if (numInsertedOrUpdatedRows === 1n) await appendJournal(tx, { incident: SYSTEM_CHAIN, at, actor: 'cordon', kind: 'policy_loaded', data: { version } });
+    if (numInsertedOrUpdatedRows === 1n)
+      await appendJournal(tx, {
+        incident: SYSTEM_CHAIN,
+        at,
+        actor: 'cordon',
+        kind: 'policy_loaded',
+        data: { version },
+      });
   });
   return version;
 }

@@ -42,7 +42,10 @@ const summaryOf = (row: Row<'incidents'>): IncidentSummary => ({
 });
 
 /** Incidents, newest first; `next` is what to give as `after` for the rest. */
-export async function incidentList(store: Store, page: { status?: string | undefined; limit: number; after?: string | undefined }): Promise<{ items: IncidentSummary[]; next: string | null }> {
+export async function incidentList(
+  store: Store,
+  page: { status?: string | undefined; limit: number; after?: string | undefined },
+): Promise<{ items: IncidentSummary[]; next: string | null }> {
   const rows = await store.db
     .selectFrom('incidents')
     .selectAll()
@@ -57,10 +60,24 @@ export async function incidentList(store: Store, page: { status?: string | undef
 
 /** One incident with its alerts, links and what was done. */
 export async function incidentOf(store: Store, number: string): Promise<object | undefined> {
-  const row = await store.db.selectFrom('incidents').selectAll().where('number', '=', number).executeTakeFirst();
+  const row = await store.db
+    .selectFrom('incidents')
+    .selectAll()
+    .where('number', '=', number)
+    .executeTakeFirst();
   if (row === undefined) return undefined;
-  const alerts = await store.db.selectFrom('alerts').select(['id', 'seq', 'data']).where('incident', '=', number).orderBy('seq').limit(MAX_LIST).execute();
-  const links = await store.db.selectFrom('incident_links').select(['other', 'why']).where('incident', '=', number).execute();
+  const alerts = await store.db
+    .selectFrom('alerts')
+    .select(['id', 'seq', 'data'])
+    .where('incident', '=', number)
+    .orderBy('seq')
+    .limit(MAX_LIST)
+    .execute();
+  const links = await store.db
+    .selectFrom('incident_links')
+    .select(['other', 'why'])
+    .where('incident', '=', number)
+    .execute();
   const actions = await store.db
     .selectFrom('claims')
     .select(['action', 'connection', 'target_key', 'state', 'outcome', 'group_id', 'item_id', 'occurrence'])
@@ -70,7 +87,14 @@ export async function incidentOf(store: Store, number: string): Promise<object |
     .execute();
   return {
     ...summaryOf(row),
-    alerts: alerts.map(({ id, seq, data }) => ({ id, seq, title: data.title, severity: data.severity, source: data.source, occurredAt: data.occurredAt })),
+    alerts: alerts.map(({ id, seq, data }) => ({
+      id,
+      seq,
+      title: data.title,
+      severity: data.severity,
+      source: data.source,
+      occurredAt: data.occurredAt,
+    })),
     links,
     actions: actions.map((claim) => ({
       action: claim.action,
@@ -86,7 +110,14 @@ export async function incidentOf(store: Store, number: string): Promise<object |
 
 /** The incident's journal after a seq. */
 export async function timelineOf(store: Store, incident: string, after: number): Promise<JournalEntry[]> {
-  const rows = await store.db.selectFrom('journal').selectAll().where('incident', '=', incident).where('seq', '>', after).orderBy('seq').limit(MAX_TIMELINE).execute();
+  const rows = await store.db
+    .selectFrom('journal')
+    .selectAll()
+    .where('incident', '=', incident)
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(MAX_TIMELINE)
+    .execute();
   return rows.map((row) => ({
     incident: row.incident,
     seq: row.seq,
@@ -100,21 +131,35 @@ export async function timelineOf(store: Store, incident: string, after: number):
 }
 
 /** Approval requests with their items and decisions, oldest first. */
-export async function approvalRequests(store: Store, filter: { status?: string; id?: string }): Promise<ApprovalRequest[]> {
+export async function approvalRequests(
+  store: Store,
+  filter: { status?: string; id?: string },
+): Promise<ApprovalRequest[]> {
   const requests = await store.db
     .selectFrom('approval_requests')
     .innerJoin('incidents', 'incidents.number', 'approval_requests.incident')
     .selectAll('approval_requests')
     .select(['incidents.title as incident_title', 'incidents.mode'])
-    .$if(filter.status !== undefined, (query) => query.where('approval_requests.status', '=', filter.status ?? ''))
+    .$if(filter.status !== undefined, (query) =>
+      query.where('approval_requests.status', '=', filter.status ?? ''),
+    )
     .$if(filter.id !== undefined, (query) => query.where('approval_requests.id', '=', filter.id ?? ''))
     .orderBy('created_at')
     .limit(MAX_LIST)
     .execute();
   if (requests.length === 0) return [];
   const ids = requests.map(({ id }) => id);
-  const items = await store.db.selectFrom('approval_items').selectAll().where('request_id', 'in', ids).execute();
-  const decisions = await store.db.selectFrom('decisions').selectAll().where('request_id', 'in', ids).orderBy('n').execute();
+  const items = await store.db
+    .selectFrom('approval_items')
+    .selectAll()
+    .where('request_id', 'in', ids)
+    .execute();
+  const decisions = await store.db
+    .selectFrom('decisions')
+    .selectAll()
+    .where('request_id', 'in', ids)
+    .orderBy('n')
+    .execute();
   return requests.map((request) => ({
     id: request.id,
     incident: request.incident,
@@ -131,7 +176,14 @@ export async function approvalRequests(store: Store, filter: { status?: string; 
     expiresAt: request.expires_at.toISOString(),
     items: items
       .filter((item) => item.request_id === request.id)
-      .map((item) => itemOf(item, decisions.filter((decision) => decision.request_id === request.id && decision.item_hash === item.item_hash))),
+      .map((item) =>
+        itemOf(
+          item,
+          decisions.filter(
+            (decision) => decision.request_id === request.id && decision.item_hash === item.item_hash,
+          ),
+        ),
+      ),
   }));
 }
 
@@ -143,7 +195,11 @@ function itemOf(item: Row<'approval_items'>, decisions: Row<'decisions'>[]): App
     title: spec.title,
     connection: item.connection,
     simulated: item.simulated,
-    target: { kind: item.target_kind as ApprovalItem['target']['kind'], key: item.target_key, label: item.target_label },
+    target: {
+      kind: item.target_kind as ApprovalItem['target']['kind'],
+      key: item.target_key,
+      label: item.target_label,
+    },
     input: item.input,
     leaseSeconds: item.lease_seconds,
     impact: spec.impact,
@@ -172,7 +228,16 @@ export async function containments(store: Store, all: boolean): Promise<Lease[]>
     .limit(MAX_LIST)
     .execute();
   if (rows.length === 0) return [];
-  const holders = await store.db.selectFrom('lease_holders').selectAll().where('lease_id', 'in', rows.map(({ id }) => id)).orderBy('acquired_at').execute();
+  const holders = await store.db
+    .selectFrom('lease_holders')
+    .selectAll()
+    .where(
+      'lease_id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .orderBy('acquired_at')
+    .execute();
   return rows.map((row) => ({
     id: row.id,
     connection: row.connection,
@@ -180,7 +245,11 @@ export async function containments(store: Store, all: boolean): Promise<Lease[]>
     action: row.action as ActionId,
     inverse: row.inverse as ActionId,
     inverseInput: row.inverse_input,
-    target: { kind: row.target_kind as Lease['target']['kind'], key: row.target_key, label: row.target_label },
+    target: {
+      kind: row.target_kind as Lease['target']['kind'],
+      key: row.target_key,
+      label: row.target_label,
+    },
     status: row.status as Lease['status'],
     weDidIt: row.we_did_it,
     expiresAt: row.expires_at?.toISOString() ?? null,
@@ -189,6 +258,11 @@ export async function containments(store: Store, all: boolean): Promise<Lease[]>
     lastError: row.last_error,
     holders: holders
       .filter(({ lease_id }) => lease_id === row.id)
-      .map(({ incident, acquired_at, released_at, reason }) => ({ incident, acquiredAt: acquired_at.toISOString(), releasedAt: released_at?.toISOString() ?? null, reason })),
+      .map(({ incident, acquired_at, released_at, reason }) => ({
+        incident,
+        acquiredAt: acquired_at.toISOString(),
+        releasedAt: released_at?.toISOString() ?? null,
+        reason,
+      })),
   }));
 }

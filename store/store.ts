@@ -35,7 +35,7 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { db, exclusive, dispose } =
     options.databaseUrl === undefined ? await openEmbedded(options) : openPostgres(options.databaseUrl);
-  const now = options.now ?? (() => databaseTime(db));
+  const now = options.now ?? (exclusive ? () => Promise.resolve(new Date()) : await databaseClock(db));
   const close = async (): Promise<void> => {
     await db.destroy();
     await dispose();
@@ -92,11 +92,32 @@ function openPostgres(databaseUrl: string): Opened {
   };
 }
 
-async function databaseTime(db: Kysely<Schema>): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`SELECT clock_timestamp() AS now`.execute(db);
-  const [row] = rows;
-  if (row === undefined) throw new Error('the database did not tell the time');
-  return row.now;
+const CLOCK_AGE_MS = 30_000;
+
+/**
+ * The database's clock, read as a difference to ours every half minute: asking it inside a transaction would need a second
+ * connection, and with all connections in transactions everybody would wait for everybody. PGlite's clock is this process's.
+ */
+async function databaseClock(db: Kysely<Schema>): Promise<() => Promise<Date>> {
+  let offset = 0;
+  let readAt = 0;
+  const read = async (): Promise<void> => {
+    const before = Date.now();
+    const { rows } = await sql<{ now: Date }>`SELECT clock_timestamp() AS now`.execute(db);
+    const after = Date.now();
+    if (rows[0] === undefined) throw new Error('the database did not tell the time');
+    offset = rows[0].now.getTime() - (before + after) / 2;
+    readAt = after;
+  };
+  await read();
+  return () => {
+    if (Date.now() - readAt > CLOCK_AGE_MS) {
+      readAt = Date.now();
+      // With the database away the last difference still holds.
+      read().catch(() => undefined);
+    }
+    return Promise.resolve(new Date(Math.round(Date.now() + offset)));
+  };
 }
 
 async function migrate(db: Kysely<Schema>): Promise<void> {

@@ -7,12 +7,25 @@ export interface TemporalTarget {
   namespace?: string;
 }
 
+type Loaded = ReturnType<typeof loadClientConnectConfig>;
+
+/** Address, TLS, API key and namespace, for client and worker alike. */
+export function temporalOptions(target: TemporalTarget = {}): {
+  connection: Loaded['connectionOptions'];
+  namespace: string;
+} {
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  return {
+    connection: {
+      ...connectionOptions,
+      ...(target.address === undefined ? {} : { address: target.address }),
+    },
+    namespace: target.namespace ?? namespace ?? 'default',
+  };
+}
+
 /** A client that connects when it is first used, so that the server starts and accepts alerts while Temporal is down. */
 export function createClient(target: TemporalTarget = {}): Client {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  const connection = Connection.lazy({
-    ...connectionOptions,
-    ...(target.address === undefined ? {} : { address: target.address }),
-  });
-  return new Client({ connection, namespace: target.namespace ?? namespace ?? 'default' });
+  const { connection, namespace } = temporalOptions(target);
+  return new Client({ connection: Connection.lazy(connection), namespace });
 }

@@ -18,9 +18,14 @@ export type Permission = keyof typeof PERMISSIONS;
 export async function authorize(store: Store, request: Request, permission: Permission): Promise<Person> {
   const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
   const person = token === undefined ? undefined : await personOfToken(store, token);
-  if (person === undefined) throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
+  if (person === undefined)
+    throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
   const roles: readonly Role[] = PERMISSIONS[permission];
   if (!person.roles.some((role) => roles.includes(role)))
-    throw new Problem(403, 'Forbidden', `This needs one of the roles ${roles.join(', ')}; ${person.id} has ${person.roles.join(', ')}.`);
+    throw new Problem(
+      403,
+      'Forbidden',
+      `This needs one of the roles ${roles.join(', ')}; ${person.id} has ${person.roles.join(', ')}.`,
+    );
   return person;
 }

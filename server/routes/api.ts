@@ -8,7 +8,13 @@ import type { JsonObject } from '../../contracts/values';
 import { recordDecision } from '../../store/decisions';
 import { appendJournal } from '../../store/journal';
 import { enqueue } from '../../store/outbox';
-import { approvalRequests, containments, incidentList, incidentOf, timelineOf } from '../../store/read-models';
+import {
+  approvalRequests,
+  containments,
+  incidentList,
+  incidentOf,
+  timelineOf,
+} from '../../store/read-models';
 import type { SealWitness } from '../../store/seals';
 import { inTransaction, type Store, type Tx } from '../../store/store';
 import { verifyJournal } from '../../store/verify-journal';
@@ -30,9 +36,16 @@ export interface ApiDeps {
 
 const Reason = z.object({ reason: z.string().trim().min(1).max(2000) }).strict();
 const Verdict = Reason.extend({ verdict: z.enum(['true_positive', 'false_positive', 'benign']) });
-const Resolution = Reason.extend({ item: z.string().min(1).max(1500), resolution: z.enum(['retry', 'skip']) });
+const Resolution = Reason.extend({
+  item: z.string().min(1).max(1500),
+  resolution: z.enum(['retry', 'skip']),
+});
 const KillSwitch = Reason.extend({ on: z.boolean() });
-const Page = z.object({ status: z.enum(['open', 'closed']).optional(), limit: z.coerce.number().int().min(1).max(200).default(50), after: z.string().optional() });
+const Page = z.object({
+  status: z.enum(['open', 'closed']).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.string().optional(),
+});
 
 const notFound = (what: string): Problem => new Problem(404, 'Not found', `There is no such ${what}.`);
 
@@ -50,7 +63,18 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
   });
   router.get('/actions', async (request, response) => {
     await authorize(store, request, 'read');
-    const items = Object.values(ACTIONS).map(({ id, title, category, readOnly, impact, inverse, delivery, d3fend }) => ({ id, title, category, readOnly, impact, inverse, delivery, d3fend }));
+    const items = Object.values(ACTIONS).map(
+      ({ id, title, category, readOnly, impact, inverse, delivery, d3fend }) => ({
+        id,
+        title,
+        category,
+        readOnly,
+        impact,
+        inverse,
+        delivery,
+        d3fend,
+      }),
+    );
     response.json({ items });
   });
 
@@ -71,10 +95,20 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
   });
   const tell = async (number: string, by: string, command: JsonObject): Promise<void> => {
     await inTransaction(store, async (tx) => {
-      const incident = await tx.selectFrom('incidents').select('status').where('number', '=', number).executeTakeFirst();
+      const incident = await tx
+        .selectFrom('incidents')
+        .select('status')
+        .where('number', '=', number)
+        .executeTakeFirst();
       if (incident === undefined) throw notFound('incident');
       if (incident.status === 'closed') throw new Problem(409, 'Conflict', `${number} is closed.`);
-      await enqueue(tx, 'command', number, { ...command, id: randomUUID(), by: `person:${by}` }, await store.now());
+      await enqueue(
+        tx,
+        'command',
+        number,
+        { ...command, id: randomUUID(), by: `person:${by}` },
+        await store.now(),
+      );
     });
     wake();
   };
@@ -98,14 +132,20 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
     const { reason } = Reason.parse(request.body);
     if ((await incidentOf(store, request.params.number)) === undefined) throw notFound('incident');
     const payload = { incident: request.params.number, by: `person:${person.id}`, reason };
-    await inTransaction(store, async (tx) => enqueue(tx, 'roll_back', request.params.number, payload, await store.now()));
+    await inTransaction(store, async (tx) =>
+      enqueue(tx, 'roll_back', request.params.number, payload, await store.now()),
+    );
     wake();
     response.status(202).json({ accepted: true });
   });
 
   router.get('/approvals', async (request, response) => {
     await authorize(store, request, 'read');
-    response.json({ items: await approvalRequests(store, { status: z.enum(['open', 'settled']).default('open').parse(request.query['status']) }) });
+    response.json({
+      items: await approvalRequests(store, {
+        status: z.enum(['open', 'settled']).default('open').parse(request.query['status']),
+      }),
+    });
   });
   router.get('/approvals/:id', async (request, response) => {
     await authorize(store, request, 'read');
@@ -116,14 +156,26 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
   router.post('/approvals/:id/decisions', async (request, response) => {
     const person = await authorize(store, request, 'decide');
     const input = DecisionInput.parse(request.body);
-    const answer = await recordDecision(store, request.params.id, input, { person: person.id, roles: person.roles, channel: 'api' });
+    const answer = await recordDecision(store, request.params.id, input, {
+      person: person.id,
+      roles: person.roles,
+      channel: 'api',
+    });
     switch (answer.kind) {
       case 'not_found':
         throw notFound('approval request');
       case 'plan_changed':
-        throw new Problem(409, 'Conflict', `The plan is another one now (${answer.planHash}): look at it again before you decide.`);
+        throw new Problem(
+          409,
+          'Conflict',
+          `The plan is another one now (${answer.planHash}): look at it again before you decide.`,
+        );
       case 'unknown_item':
-        throw new Problem(422, 'Unprocessable content', `items: ${answer.itemHash} is not an item of this request.`);
+        throw new Problem(
+          422,
+          'Unprocessable content',
+          `items: ${answer.itemHash} is not an item of this request.`,
+        );
       case 'too_late':
         throw new Problem(409, 'Conflict', answer.why);
       case 'recorded':
@@ -139,18 +191,28 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
   router.post('/containments/:id/release', async (request, response) => {
     const person = await authorize(store, request, 'release');
     const { reason } = Reason.parse(request.body);
-    const lease = await store.db.selectFrom('leases').select('status').where('id', '=', request.params.id).executeTakeFirst();
+    const lease = await store.db
+      .selectFrom('leases')
+      .select('status')
+      .where('id', '=', request.params.id)
+      .executeTakeFirst();
     if (lease === undefined) throw notFound('containment');
     if (lease.status === 'released') throw new Problem(409, 'Conflict', 'It is released already.');
     const payload = { leaseId: request.params.id, by: `person:${person.id}`, reason };
-    await inTransaction(store, async (tx) => enqueue(tx, 'release_lease', request.params.id, payload, await store.now()));
+    await inTransaction(store, async (tx) =>
+      enqueue(tx, 'release_lease', request.params.id, payload, await store.now()),
+    );
     wake();
     response.status(202).json({ accepted: true });
   });
 
   router.get('/kill-switch', async (request, response) => {
     await authorize(store, request, 'read');
-    const row = await store.db.selectFrom('settings').select('value').where('key', '=', 'kill_switch').executeTakeFirst();
+    const row = await store.db
+      .selectFrom('settings')
+      .select('value')
+      .where('key', '=', 'kill_switch')
+      .executeTakeFirst();
     response.json(row?.value ?? { on: false });
   });
   router.put('/kill-switch', async (request, response) => {
@@ -172,7 +234,12 @@ export function apiRoutes({ store, playbooks, witness, wake }: ApiDeps): Router 
 }
 
 /** Lifting it wakes every open run: what was held is done. */
-async function setKillSwitch(tx: Tx, store: Store, input: z.infer<typeof KillSwitch>, by: string): Promise<void> {
+async function setKillSwitch(
+  tx: Tx,
+  store: Store,
+  input: z.infer<typeof KillSwitch>,
+  by: string,
+): Promise<void> {
   const at = await store.now();
   const value = JSON.stringify({ ...input, by, at: at.toISOString() });
   await tx
@@ -180,7 +247,13 @@ async function setKillSwitch(tx: Tx, store: Store, input: z.infer<typeof KillSwi
     .values({ key: 'kill_switch', value })
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute();
-  await appendJournal(tx, { incident: SYSTEM_CHAIN, at, actor: `person:${by}`, kind: input.on ? 'kill_switch_on' : 'kill_switch_off', data: { reason: input.reason } });
+  await appendJournal(tx, {
+    incident: SYSTEM_CHAIN,
+    at,
+    actor: `person:${by}`,
+    kind: input.on ? 'kill_switch_on' : 'kill_switch_off',
+    data: { reason: input.reason },
+  });
   if (input.on) return;
   const open = await tx.selectFrom('incidents').select('number').where('status', '=', 'open').execute();
   for (const { number } of open) await enqueue(tx, 'wake', number, {}, at);

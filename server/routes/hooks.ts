@@ -28,14 +28,22 @@ export function hookRoutes(deps: HookDeps): Router {
     const id = String(request.params['source']);
     const configured = deps.sources.find((source) => source.id === id);
     const source = configured === undefined ? undefined : deps.implementations.get(configured.use);
-    if (configured === undefined || source === undefined) return refuse('unknown', 'unknown_source', new Problem(404, 'Not found', 'There is no such source.'));
+    if (configured === undefined || source === undefined)
+      return refuse('unknown', 'unknown_source', new Problem(404, 'Not found', 'There is no such source.'));
     const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
-    const hook: HookRequest = { headers: request.headers, query: Object.fromEntries(new URL(request.originalUrl, 'http://local').searchParams), body, now: Date.now() };
+    const hook: HookRequest = {
+      headers: request.headers,
+      query: Object.fromEntries(new URL(request.originalUrl, 'http://local').searchParams),
+      body,
+      now: Date.now(),
+    };
     const config = source.config.parse(configured.config);
     const authenticated = source.authenticate(hook, configured.secrets as Secret[], config);
-    if (!authenticated.ok) return refuse(id, authenticated.why, new Problem(401, 'Unauthorized', authenticated.detail));
+    if (!authenticated.ok)
+      return refuse(id, authenticated.why, new Problem(401, 'Unauthorized', authenticated.detail));
     const json = parseJson(body);
-    if (json === undefined) return refuse(id, 'broken_json', new Problem(400, 'Bad request', 'The body is not JSON.'));
+    if (json === undefined)
+      return refuse(id, 'broken_json', new Problem(400, 'Bad request', 'The body is not JSON.'));
     let parsed;
     try {
       parsed = source.parse(json.value, hook, id, config);

@@ -11,7 +11,8 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${String(character.charCodeAt(0))};`);
 }
 
-const row = (cells: readonly string[]): string => `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
+const row = (cells: readonly string[]): string =>
+  `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
 
 const page = (body: string): string =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cordon</title></head><body><h1>Cordon</h1>${body}</body></html>`;
@@ -21,16 +22,47 @@ export function startPage(store: Store): Router {
   const router = Router();
   router.get('/', async (request, response) => {
     if (request.headers.authorization === undefined) {
-      response.type('html').send(page('<p>Cordon is running. Read incidents and decide approvals with <code>npx cordon</code>, or send an API token with this request.</p>'));
+      response
+        .type('html')
+        .send(
+          page(
+            '<p>Cordon is running. Read incidents and decide approvals with <code>npx cordon</code>, or send an API token with this request.</p>',
+          ),
+        );
       return;
     }
     await authorize(store, request, 'read');
-    const [incidents, approvals] = await Promise.all([incidentList(store, { limit: LIST }), approvalRequests(store, { status: 'open' })]);
+    const [incidents, approvals] = await Promise.all([
+      incidentList(store, { limit: LIST }),
+      approvalRequests(store, { status: 'open' }),
+    ]);
     const approvalRows = approvals.flatMap((request) =>
-      request.items.map((item) => row([request.incident, request.title, `${item.title} on ${item.target.label}${item.simulated ? ' (simulated)' : ''}`, item.requirement.why, request.expiresAt])),
+      request.items.map((item) =>
+        row([
+          request.incident,
+          request.title,
+          `${item.title} on ${item.target.label}${item.simulated ? ' (simulated)' : ''}`,
+          item.requirement.why,
+          request.expiresAt,
+        ]),
+      ),
     );
-    const incidentRows = incidents.items.map((incident) => row([incident.number, severityName(incident.severity), incident.phase, incident.title, incident.attention ?? '']));
-    response.type('html').send(page(`<h2>Waiting for a decision</h2><table>${approvalRows.join('')}</table><h2>Incidents</h2><table>${incidentRows.join('')}</table>`));
+    const incidentRows = incidents.items.map((incident) =>
+      row([
+        incident.number,
+        severityName(incident.severity),
+        incident.phase,
+        incident.title,
+        incident.attention ?? '',
+      ]),
+    );
+    response
+      .type('html')
+      .send(
+        page(
+          `<h2>Waiting for a decision</h2><table>${approvalRows.join('')}</table><h2>Incidents</h2><table>${incidentRows.join('')}</table>`,
+        ),
+      );
   });
   return router;
 }

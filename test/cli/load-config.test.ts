@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BadConfig, checkConfig, loadConfig, type Known } from '../../cli/load-config';
+import { BadConfig, checkConfig, readConfigFile, type Known } from '../../cli/load-config';
 import type { ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import { Secret } from '../../contracts/secret';
@@ -126,5 +126,5 @@ test.each<[string, object, RegExp]>([
 });
 
 test('a file that is not there is named, with the way out', () => {
-  expect(() => loadConfig('/nonexistent/cordon.config.ts', known)).toThrow(/does not exist.*CORDON_CONFIG/s);
+  expect(() => readConfigFile('/nonexistent/cordon.config.ts')).toThrow(/does not exist.*CORDON_CONFIG/s);
 });

@@ -1,0 +1,13 @@
+import { Context } from '@temporalio/activity';
+import type { WaveCall } from './run-wave';
+
+/** Heartbeat and cancellation of the activity that is running; a local activity's heartbeat goes nowhere. */
+export function currentActivity(): WaveCall {
+  const context = Context.current();
+  return {
+    heartbeat: () => {
+      context.heartbeat();
+    },
+    signal: context.cancellationSignal,
+  };
+}

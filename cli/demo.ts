@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ApprovalRequest } from '../contracts/approval';
+import type { JournalEntry } from '../contracts/journal';
+import type { Lease } from '../contracts/lease';
+import { api, ApiError, hookSecret } from './api';
+import { postAlert } from './hook';
+
+const LOOK_EVERY_MS = 300;
+const LIMIT_MS = 5 * 60_000;
+
+/** An alert for each playbook that can be demonstrated. The names are those of the simulated estate's assets. */
+const ALERTS: Readonly<Record<string, object>> = {
+  ransomware: {
+    title: 'Mass file encryption on fin-fs-01',
+    severity: 5,
+    category: 'ransomware',
+    techniques: ['T1486'],
+    entities: { hosts: ['fin-fs-01'], accounts: ['m.okafor'] },
+  },
+  malware_on_endpoint: {
+    title: 'Trojan dropped on fin-ws-042',
+    severity: 4,
+    category: 'malware',
+    techniques: ['T1204'],
+    entities: { hosts: ['fin-ws-042'] },
+  },
+  account_compromise: {
+    title: 'Log-in of m.okafor from two continents',
+    severity: 4,
+    category: 'account_compromise',
+    techniques: ['T1078'],
+    entities: { accounts: ['m.okafor'], ips: ['203.0.113.66'] },
+  },
+};
+
+interface Incident {
+  number: string;
+  phase: string;
+  status: string;
+  attention: string | null;
+  playbook: string | null;
+  alerts: { id: string }[];
+}
+
+/** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
+export async function demo(playbook: string, say: (line: string) => void): Promise<void> {
+  const alert = ALERTS[playbook];
+  if (alert === undefined)
+    throw new ApiError(`There is no demo of ${playbook}; there are ${Object.keys(ALERTS).join(', ')}.`);
+  const sent = await postAlert(
+    'demo',
+    hookSecret(),
+    JSON.stringify({ ...alert, id: randomUUID(), occurredAt: new Date().toISOString() }),
+  );
+  say(`alert accepted (delivery ${sent.deliveryId})`);
+  const deadline = Date.now() + LIMIT_MS;
+  const number = await incidentOfAlert(sent.alerts[0] ?? '', deadline);
+  say(`incident ${number}`);
+  let seen = 0;
+  while (Date.now() < deadline) {
+    const { items } = await api<{ items: JournalEntry[] }>(
+      'GET',
+      `/incidents/${number}/timeline?after=${String(seen)}`,
+    );
+    for (const entry of items) {
+      seen = entry.seq;
+      say(lineOf(entry));
+    }
+    await approveAll(number, say);
+    const incident = await api<Incident>('GET', `/incidents/${number}`);
+    if (incident.attention !== null) throw new ApiError(`${number} needs a person: ${incident.attention}`);
+    if (items.length === 0 && (incident.phase === 'monitoring' || incident.status === 'closed')) {
+      await showEnd(incident, say);
+      return;
+    }
+    await pause(LOOK_EVERY_MS);
+  }
+  throw new ApiError(
+    `${number} did not get to its end within 5 minutes: npx cordon incidents show ${number}`,
+  );
+}
+
+async function incidentOfAlert(alert: string, deadline: number): Promise<string> {
+  while (Date.now() < deadline) {
+    const { items } = await api<{ items: { number: string }[] }>('GET', '/incidents?status=open&limit=50');
+    for (const { number } of items) {
+      const incident = await api<Incident>('GET', `/incidents/${number}`);
+      if (incident.alerts.some(({ id }) => id === alert)) return number;
+    }
+    await pause(LOOK_EVERY_MS);
+  }
+  throw new ApiError('The alert was accepted but joined no incident.');
+}
+
+/** Only what is simulated: a demo never decides about a real product. */
+async function approveAll(number: string, say: (line: string) => void): Promise<void> {
+  const { items } = await api<{ items: ApprovalRequest[] }>('GET', '/approvals');
+  for (const request of items.filter(({ incident }) => incident === number)) {
+    const pending = request.items.filter(
+      ({ status, simulated, decisions }) => status === 'pending' && simulated && decisions.length === 0,
+    );
+    if (pending.length === 0) continue;
+    for (const item of pending)
+      say(`  you approve: ${item.title} on ${item.target.label} (simulated; ${item.requirement.why})`);
+    const input = {
+      decisionId: randomUUID(),
+      verdict: 'approve',
+      items: pending.map(({ itemHash }) => itemHash),
+      planHash: request.planHash,
+      reason: 'demo',
+    };
+    await api('POST', `/approvals/${request.id}/decisions`, input);
+  }
+}
+
+function lineOf({ at, kind, data }: JournalEntry): string {
+  const what = [
+    data['title'],
+    data['action'],
+    data['target'],
+    data['status'],
+    data['from'],
+    data['to'],
+    data['playbook'],
+    data['name'],
+    data['message'],
+  ];
+  const simulated = data['simulated'] === true ? ' [simulated]' : '';
+  return `${at.slice(11, 23)}  ${kind.padEnd(20)} ${what.filter((part) => typeof part === 'string').join('  ')}${simulated}`;
+}
+
+async function showEnd(incident: Incident, say: (line: string) => void): Promise<void> {
+  const { items } = await api<{ items: Lease[] }>('GET', '/containments');
+  const held = items.filter(({ holders }) =>
+    holders.some((holder) => holder.incident === incident.number && holder.releasedAt === null),
+  );
+  say('');
+  say(
+    incident.status === 'closed'
+      ? `${incident.number} is closed.`
+      : `${incident.number} is recovered and watched for its return.`,
+  );
+  for (const lease of held)
+    say(
+      `  in force: ${lease.action} on ${lease.target.label} until ${lease.expiresAt ?? 'it is released'} (lease ${lease.id})`,
+    );
+  say(`Undo everything: npx cordon incidents rollback ${incident.number} --reason demo`);
+}

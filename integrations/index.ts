@@ -1,0 +1,27 @@
+import type { Integration } from '../contracts/integration';
+import blocklist from './blocklist';
+import clamav from './clamav';
+import ldap from './ldap';
+import linuxHost from './linux-host';
+import restic from './restic';
+import simulatedBackup from './simulated-backup';
+import simulatedEdr from './simulated-edr';
+import simulatedFirewall from './simulated-firewall';
+import simulatedIdentity from './simulated-identity';
+import smtp from './smtp';
+
+/** Every product that a connection can use, by the id that the configuration names. */
+export const INTEGRATIONS: ReadonlyMap<string, Integration> = new Map(
+  [
+    blocklist,
+    clamav,
+    ldap,
+    linuxHost,
+    restic,
+    simulatedBackup,
+    simulatedEdr,
+    simulatedFirewall,
+    simulatedIdentity,
+    smtp,
+  ].map((integration): [string, Integration] => [integration.id, integration as unknown as Integration]),
+);
