@@ -104,7 +104,9 @@ read_isolation() {
   listing=$(nft list table inet $TABLE 2>/dev/null) || return 0
   [ "$(printf '%s\n' "$listing" | grep -c 'hook [a-z]* priority .*policy drop;')" = 3 ] || return 0
   wanted=$( (accepts in; accepts out) | sort)
-  found=$(printf '%s\n' "$listing" | sed -n 's/^[[:space:]]*\(.* accept\)$/\1/p' | sort)
+  # Every rule but the bare counters: one that accepts, jumps or returns in any form shows here.
+  found=$(printf '%s\n' "$listing" | sed 's/^[[:space:]]*//' |
+    grep -vE '^(table .*|chain .*|type filter hook .*|}|counter packets [0-9]+ bytes [0-9]+( comment "cordon [A-Za-z0-9-]*")?|)$' | sort)
   [ "$wanted" = "$found" ] || return 0
   isolated=true
   tag=$(printf '%s\n' "$listing" | sed -n 's/.*comment "cordon \([A-Za-z0-9-]*\)".*/\1/p' | head -n 1)
