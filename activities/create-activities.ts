@@ -14,7 +14,7 @@ const DELIVERY_DAYS = 7;
 export function createActivities(
   deps: RunnerDeps,
   callOf: () => WaveCall = () => ({}),
-): CordonActivities & { close(): Promise<void> } {
+): CordonActivities & { close: () => Promise<void> } {
   const runner = new WaveRunner(deps);
   const leases = new LeaseKeeper(deps, runner);
   return {

@@ -9,15 +9,14 @@ import { severityName } from '../contracts/values';
 import { api, hookSecret } from './api';
 import { demo } from './demo';
 import { postAlert } from './hook';
+import { plain } from './plain-text';
+import type * as Up from './up';
 
 const say = (line: string): void => {
   console.log(line);
 };
 
-// Alerts carry text that an attacker wrote: no control character reaches the terminal.
-// eslint-disable-next-line no-control-regex
-const plain = (text: string): string =>
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** Rows for people, JSON for machines. */
 function show<T>(
@@ -57,7 +56,7 @@ program
   .description('start Cordon: server, dispatcher, worker, and Temporal beside them')
   .action(async () => {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the other verbs must not load the whole of it
-    const { up } = require('./up') as typeof import('./up');
+    const { up } = require('./up') as typeof Up;
     await up();
   });
 
@@ -108,8 +107,8 @@ incidents
       at,
       actor,
       kind,
-      String(data['target'] ?? data['title'] ?? ''),
-      String(data['status'] ?? ''),
+      text(data['target'] ?? data['title']),
+      text(data['status']),
     ]);
   });
 for (const [name, path] of [

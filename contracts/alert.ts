@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AccountRef, DatasetRef, HostRef, IpAddress, JsonObject, Severity, Sha256 } from './values';
+import { AccountRef, DatasetRef, HostRef, IpAddress, Severity, Sha256 } from './values';
 
 export const FileRef = z.object({
   path: z.string().max(4096).optional(),
@@ -112,6 +112,3 @@ export const AlertView = z.object({
   }),
 });
 export type AlertView = z.infer<typeof AlertView>;
-
-/** An alert as it is stored, beside its raw form. */
-export const StoredAlert = Alert.extend({ id: z.string(), raw: JsonObject });

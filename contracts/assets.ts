@@ -21,7 +21,6 @@ export const Asset = z.object({
   path: z.string().max(4096).optional(),
 });
 export type Asset = z.infer<typeof Asset>;
-export type AssetInput = z.input<typeof Asset>;
 
 const bare = (text: string): string => text.trim().toLowerCase().replace(/\.$/, '');
 

@@ -4,6 +4,12 @@ import { AlertView } from './alert';
 import { Failure } from './errors';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
+/**
+ * A workflow task of a dead worker is handed on after this long; Temporal's default of 10 s would double how long a kill hurts.
+ * https://docs.temporal.io/encyclopedia/detecting-workflow-failures
+ */
+export const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
+
 /** The one workflow type, its maintenance sibling, and how runs are named. */
 export const INCIDENT_WORKFLOW = 'incident';
 export const MAINTENANCE_WORKFLOW = 'maintenance';

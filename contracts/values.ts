@@ -37,11 +37,6 @@ export const ROLES = ['viewer', 'analyst', 'lead', 'engineer', 'admin'] as const
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
-/** `INC-2026-000042` */
-export const IncidentNumber = z
-  .string()
-  .regex(/^INC-\d{4}-\d{6,}$/, 'expected an incident number like INC-2026-000042');
-
 /** JSON values as they survive Temporal's converter and RFC 8785. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export const Json: z.ZodType<Json> = z.json();

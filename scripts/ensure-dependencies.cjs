@@ -24,7 +24,10 @@ function isInstalled() {
 
 if (!isInstalled()) {
   console.log('Installing dependencies (once, about a minute)…');
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (result.status !== 0) {
     console.error('npm ci failed: see the messages above, then run the command again.');
     process.exit(1);

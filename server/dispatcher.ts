@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { AlertView } from '../contracts/alert';
 import type { CallContext } from '../contracts/integration';
 import { Command, MaintenanceInput, type IncidentInput } from '../contracts/messages';
@@ -97,7 +98,7 @@ export class Dispatcher {
         if ((await runs.startOrSignal(await this.#inputOf(key))) === 'gone') await this.#reopen(key);
         return;
       case 'decision':
-        await runs.decision(key, String(payload['decision']));
+        await runs.decision(key, z.string().parse(payload['decision']));
         return;
       case 'command':
         await runs.command(key, Command.parse(payload));

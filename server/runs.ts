@@ -7,13 +7,12 @@ import {
   MAINTENANCE_WORKFLOW,
   NEW_ALERTS_SIGNAL,
   WAKE_SIGNAL,
+  WORKFLOW_TASK_TIMEOUT_MS,
   type Command,
   type IncidentInput,
   type MaintenanceInput,
 } from '../contracts/messages';
 
-/** The workflow task of a dead worker is handed on after this long; see temporal-config/timeouts.ts. */
-const WORKFLOW_TASK_TIMEOUT = '5s';
 const RPC_DEADLINE_MS = 10_000;
 
 /** What the server asks of Temporal. `gone`: that run has ended. */
@@ -49,7 +48,7 @@ export function temporalRuns(client: Client, taskQueue: string): Runs {
             workflowId: incidentWorkflowId(input.number),
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             taskQueue,
-            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
             args: [input],
             signal: NEW_ALERTS_SIGNAL,
             signalArgs: [],
@@ -76,7 +75,7 @@ export function temporalRuns(client: Client, taskQueue: string): Runs {
             workflowId: id,
             taskQueue,
             args: [input],
-            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
           }),
         ),
       );

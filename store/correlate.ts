@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import type { Alert } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
 import { correlationKeys } from '../contracts/correlation';
-import type { Severity } from '../contracts/values';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -150,7 +149,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       .onConflict((conflict) => conflict.columns(['key', 'incident']).doUpdateSet({ last_seen: at }))
       .execute();
   }
-  const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity)) as Severity;
+  const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity));
   await tx
     .updateTable('incidents')
     .set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq })

@@ -1,9 +1,3 @@
-/**
- * How long a kill hurts is decided by these: a workflow task of a dead worker is handed on after this long
- * (Temporal's default is 10 s, https://docs.temporal.io/encyclopedia/detecting-workflow-failures).
- */
-export const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
-
 /** How long a task waits for the worker that has the run cached before any worker may have it (default 10 s). */
 export const STICKY_SCHEDULE_TO_START_MS = 2_000;
 

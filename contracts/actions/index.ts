@@ -7,7 +7,7 @@ import { identityActions } from './identity';
 import { networkActions } from './network';
 import { notifyActions } from './notify';
 
-export type { ActionCategory, ActionSpec, Delivery, Impact } from './define';
+export type { ActionSpec } from './define';
 
 /** The vendor-neutral catalogue. Ids are frozen once released: they are in histories, journals and leases. */
 export const ACTIONS = {
@@ -40,7 +40,10 @@ type InverseAccepts = {
 type InverseExists = {
   [A in ActionId]: InverseOf<A> extends ActionId | null ? true : { error: 'no such inverse'; action: A };
 };
-/** Holds the two proofs; a mistake in the catalogue is a type error here that names the action. */
+/**
+ * Holds the two proofs; a mistake in the catalogue is a type error here that names the action.
+ * @public
+ */
 export const CATALOGUE_PROOF: {
   accepts: { [A in ReversibleActionId]: true };
   exists: { [A in ActionId]: true };
@@ -95,4 +98,5 @@ export const data = {
   restoreBackup: call('data.restore_backup'),
   revertRestore: call('data.revert_restore'),
 } as const;
+/** @public */
 export const notify = { send: call('notify.send') } as const;

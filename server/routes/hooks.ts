@@ -25,7 +25,7 @@ export function hookRoutes(deps: HookDeps): Router {
     throw problem;
   };
   router.post('/:source', express.raw({ type: () => true, limit: '2mb' }), async (request, response) => {
-    const id = String(request.params['source']);
+    const id = request.params.source;
     const configured = deps.sources.find((source) => source.id === id);
     const source = configured === undefined ? undefined : deps.implementations.get(configured.use);
     if (configured === undefined || source === undefined)

@@ -89,7 +89,7 @@ const STATEMENTS = [
   `CREATE TABLE poll_cursors (connection text PRIMARY KEY, cursor jsonb NOT NULL, polled_at timestamptz NOT NULL)`,
 ];
 
-/** The tables that `schema.ts` types. Released migrations never change; a new one is a new file. */
+/** The tables that `schema.ts` types. Released migrations never change; a new one is a new file. @public */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BadConfig, checkConfig, readConfigFile, type Known } from '../../cli/load-config';
+import { BadConfig, checkConfig, readConfigFile, type Known } from '../../cli/up/load-config';
 import type { ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import { Secret } from '../../contracts/secret';

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join, dirname } from 'node:path';
 import type { z } from 'zod';
-import { ACTIONS } from '../contracts/actions';
-import { Config, SecretRef } from '../contracts/config';
-import { Secret } from '../contracts/secret';
+import { ACTIONS } from '../../contracts/actions';
+import { Config, SecretRef } from '../../contracts/config';
+import { Secret } from '../../contracts/secret';
 
 /** The configuration cannot be used. Every mistake is named with its path. */
 export class BadConfig extends Error {

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startFakeBackup } from '../integrations/simulated-backup/fake';
-import { startFakeEdr } from '../integrations/simulated-edr/fake';
-import { startFakeFirewall } from '../integrations/simulated-firewall/fake';
-import { startFakeIdentity } from '../integrations/simulated-identity/fake';
+import { startFakeBackup } from '../../integrations/simulated-backup/fake';
+import { startFakeEdr } from '../../integrations/simulated-edr/fake';
+import { startFakeFirewall } from '../../integrations/simulated-firewall/fake';
+import { startFakeIdentity } from '../../integrations/simulated-identity/fake';
 
 type Start = (stateFile: string) => Promise<{ url: string; stop(): Promise<void> }>;
 
