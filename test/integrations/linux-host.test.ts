@@ -190,7 +190,10 @@ describeForReal(
 
       test('one that somebody opened up does not read as isolated, and isolating again repairs it', () => {
         agent(folder, 'isolate INC-1');
-        estate.run('host', ['nft', 'insert rule inet cordon_quarantine q_in tcp dport 8080 counter accept comment x']);
+        estate.run('host', [
+          'nft',
+          'insert rule inet cordon_quarantine q_in tcp dport 8080 counter accept comment x',
+        ]);
         estate.run('host', ['nft', 'insert rule inet cordon_quarantine q_out tcp sport 8080 accept']);
         expect(estate.reaches('peer', 8080)).toBe(true);
         expect(agent(folder, 'status')).toMatchObject({ isolated: false });
