@@ -206,7 +206,9 @@ class Attempt {
 
   async #call<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.claimed.prepared.route.limited(() => withTimeout(work, this.signal));
+      return await this.claimed.prepared.route.limited(() =>
+        withTimeout(work, this.#handler.timeoutMs ?? CALL_TIMEOUT_MS, this.signal),
+      );
     } catch (error) {
       if (error instanceof CordonError) throw error;
       // A bug in an adapter may have struck after the call went out.
@@ -249,15 +251,13 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** An adapter that ignores its own time limit must not hold up the wave. */
-async function withTimeout<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+async function withTimeout<T>(work: () => Promise<T>, limitMs: number, signal: AbortSignal): Promise<T> {
   if (signal.aborted) throw new CordonError('cancelled', 'The attempt was cancelled.');
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(
-        new CordonError('timeout', `The product did not answer within ${String(CALL_TIMEOUT_MS / 1000)} s.`),
-      );
-    }, CALL_TIMEOUT_MS);
+      reject(new CordonError('timeout', `The product did not answer within ${String(limitMs / 1000)} s.`));
+    }, limitMs);
   });
   try {
     return await Promise.race([work(), late]);

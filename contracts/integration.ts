@@ -45,6 +45,8 @@ export interface Handler<A extends ActionId> {
   poll?(token: string, input: ActionInput<A>, context: CallContext): Promise<Acted<ActionOutput<A>>>;
   /** Output of an effect that is in force though our reply was lost, or was there before us: from what was read first and now. */
   output?(input: ActionInput<A>, first: Probe, now: Probe): ActionOutput<A>;
+  /** How long one call may take, in ms; 30 s when left out. What can be polled should be pending instead. */
+  readonly timeoutMs?: number;
   /** Permissions that it needs at the product, in the product's words. */
   readonly permissions: readonly string[];
 }

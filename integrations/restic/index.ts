@@ -158,19 +158,23 @@ async function revert(
 function createHandlers(config: ResticConfig): Handlers {
   const reads = ["read access to the repository, and the repository's password"];
   const writes = [...reads, "write access to the dataset's parent folder"];
+  const { timeoutMs } = config;
   return {
     'data.verify_backup': {
       permissions: writes,
+      timeoutMs,
       act: async (input, { signal }) => ({ status: 'done', output: await verify(config, input, signal) }),
     },
     'data.restore_backup': {
       permissions: writes,
+      timeoutMs,
       probe: (input, context) => probeRestore(config, input, context),
       act: async (input, context) => ({ status: 'done', output: await restore(config, input, context) }),
       output: ({ set }, _first, now) => restoredOutput(set, Marker.parse(now.state['marker'])),
     },
     'data.revert_restore': {
       permissions: writes,
+      timeoutMs,
       probe: async (input, { signal }) => {
         throwIfAborted(signal, 'reading the dataset');
         const place = placeOf(config, input);

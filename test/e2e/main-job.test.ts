@@ -191,6 +191,11 @@ test('a decision and an alert survive kill -9 of everything; nothing is applied 
       (await isolated()).filter((host) => hosts.includes(host)).length === hosts.length,
     90_000,
   );
+  const { ledger } = JSON.parse(cordon.edrState()) as { ledger: { applied: Record<string, number> } };
+  const isolations = Object.entries(ledger.applied).filter(
+    ([what]) => /isolat/.test(what) && /kill-ws-/.test(what),
+  );
+  expect(isolations.map(([, times]) => times)).toEqual([1, 1, 1, 1, 1]);
   const report = await cordon.api<{ ok: boolean }>('GET', '/journal/verify');
   expect(report.ok).toBe(true);
 }, 300_000);
