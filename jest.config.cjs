@@ -10,6 +10,7 @@ const compiled = ['@electric-sql/pglite', 'commander', 'jose', 'kysely', 'openid
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/support/obtain-temporal.ts',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/lab/'],
   modulePathIgnorePatterns: ['<rootDir>/\\.cordon/', '<rootDir>/dist/', '<rootDir>/console/'],

@@ -36,6 +36,11 @@ export interface DevServerOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+/** Gets the dev server onto this machine, if it is not here yet; a later start then finds it at once. */
+export async function obtainDevServer(progress: Progress): Promise<void> {
+  await findTemporal({ progress, tryDownload: tryOfficialDownload });
+}
+
 async function tryOfficialDownload(): Promise<boolean> {
   const timeout = new Promise<undefined>((resolve) =>
     setTimeout(resolve, DOWNLOAD_TIMEOUT_MS, undefined).unref(),

@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { run, type Progress } from './find-temporal';
 import { userCacheDir } from './user-cache';
@@ -24,10 +24,12 @@ function pom(): string {
 <version>${TEST_SERVER_VERSION}</version></dependency></dependencies></project>`;
 }
 
+const javaLauncher = (): string => join(userCacheDir(), `temporal-test-server-${TEST_SERVER_VERSION}`, 'run');
+
 /** Builds a launcher for the Java test server from Maven Central, once per machine. Returns its path. */
 async function javaTestServer(progress: Progress): Promise<string> {
-  const folder = join(userCacheDir(), `temporal-test-server-${TEST_SERVER_VERSION}`);
-  const launcher = join(folder, 'run');
+  const launcher = javaLauncher();
+  const folder = dirname(launcher);
   try {
     accessSync(launcher, constants.X_OK);
     return launcher;
@@ -80,4 +82,10 @@ export async function createTimeSkipping(
       server: { executable: { type: 'existing-path', path } },
     });
   }
+}
+
+/** Gets the time-skipping server onto this machine, if it is not here yet, so that no test has to wait for it. */
+export async function obtainTestServer(progress: Progress): Promise<void> {
+  if (existsSync(javaLauncher())) return;
+  await (await createTimeSkipping(progress)).teardown();
 }
