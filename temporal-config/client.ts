@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { dataConverter } from './payload-codec';
 
 /** Where Temporal is. Without an address the variables and profiles of @temporalio/envconfig decide. */
 export interface TemporalTarget {
@@ -27,5 +28,5 @@ export function temporalOptions(target: TemporalTarget = {}): {
 /** A client that connects when it is first used, so that the server starts and accepts alerts while Temporal is down. */
 export function createClient(target: TemporalTarget = {}): Client {
   const { connection, namespace } = temporalOptions(target);
-  return new Client({ connection: Connection.lazy(connection), namespace });
+  return new Client({ connection: Connection.lazy(connection), namespace, dataConverter: dataConverter() });
 }

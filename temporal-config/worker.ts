@@ -1,5 +1,6 @@
 import { freemem } from 'node:os';
 import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import { dataConverter } from './payload-codec';
 import { STICKY_SCHEDULE_TO_START_MS } from './timeouts';
 
 /** Measured: one waiting incident holds about this much of the worker's memory. */
@@ -34,6 +35,7 @@ export function createWorker({
     taskQueue,
     activities,
     workflowBundle,
+    dataConverter: dataConverter(),
     maxCachedWorkflows: cachedWorkflows(),
     stickyQueueScheduleToStartTimeout: STICKY_SCHEDULE_TO_START_MS,
     shutdownGraceTime: '10s',
