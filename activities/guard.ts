@@ -21,6 +21,7 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
+import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 
 const HELD_AGAIN_MS = 30_000;
@@ -120,18 +121,11 @@ async function decide(
   asked: ApprovalItemRow | undefined,
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
-  const asset = deps.assets.ofTarget(prepared.target);
-  if (!prepared.spec.readOnly && asset?.protected === true && !prepared.item.release)
-    return refuse(context, prepared, 'denied', {
-      type: 'protected_asset',
-      message: `${asset.id} is protected: nothing is done to it, whoever approves.`,
-    });
+  const spared = untouchable(prepared);
+  if (spared !== undefined)
+    return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
 
-  const requirement = await withCleanCheck(
-    tx,
-    prepared,
-    requirementOf(deps, prepared, incident, context.policy),
-  );
+  const requirement = await withCleanCheck(tx, prepared, requirementOf(prepared, incident, context.policy));
   if (requirement.kind === 'never')
     return refuse(context, prepared, 'denied', {
       type: 'approval_denied',

@@ -2,26 +2,36 @@ import { requirementFor, type Policy, type Requirement } from '../contracts/poli
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
-import type { Prepared, RunnerDeps } from './runner-types';
+import type { Prepared } from './runner-types';
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
 /** What the pinned policy requires of an item, with facts from SQL and configuration only. */
-export function requirementOf(
-  deps: RunnerDeps,
-  prepared: Prepared,
-  incident: Row<'incidents'>,
-  policy: Policy,
-): Requirement {
-  const asset = deps.assets.ofTarget(prepared.target);
-  return requirementFor(policy, {
-    action: prepared.spec.id,
-    mode: incident.mode as Mode,
-    severity: incident.severity,
-    criticality: asset?.criticality ?? 3,
-    targetTags: asset?.tags ?? [],
-    connectionTags: prepared.route.tags,
-  });
+export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, policy: Policy): Requirement {
+  const { asset, mayBe } = prepared;
+  // What might be one of several things is treated as the one that asks for most.
+  const candidates = asset === undefined ? [undefined, ...mayBe] : [asset];
+  return candidates
+    .map((one) =>
+      requirementFor(policy, {
+        action: prepared.spec.id,
+        mode: incident.mode as Mode,
+        severity: incident.severity,
+        criticality: one?.criticality ?? 3,
+        targetTags: one?.tags ?? [],
+        connectionTags: prepared.route.tags,
+      }),
+    )
+    .reduce((most, one) => (weight(one) > weight(most) ? one : most));
+}
+
+function weight(requirement: Requirement): number {
+  if (requirement.kind === 'none') return 0;
+  if (requirement.kind === 'never') return Infinity;
+  const leads = requirement.groups.filter(({ roles }) => !roles.includes('analyst'));
+  const seats = (groups: typeof requirement.groups): number =>
+    groups.reduce((sum, { count }) => sum + count, 0);
+  return seats(requirement.groups) * 10 + seats(leads);
 }
 
 /**

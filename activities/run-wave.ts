@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { actionSpec, targetOf, type ActionCall } from '../contracts/actions';
+import { identify } from '../contracts/identity';
 import { CordonError } from '../contracts/errors';
 import type { ItemResult, WaveInput, WaveItem, WaveResult } from '../contracts/messages';
 import { Policy } from '../contracts/policy';
@@ -192,23 +193,23 @@ export class WaveRunner {
       ).toFailure(),
     });
     try {
-      const target = targetOf({ action: item.action, input: item.input } as ActionCall);
-      const asset = this.deps.assets.ofTarget(target);
-      const canonical =
-        asset === undefined || target.kind === 'file'
-          ? target
-          : { ...target, key: `${target.kind}:${asset.id.toLowerCase()}` };
+      const { target, asset, mayBe } = identify(
+        { action: item.action, input: item.input } as ActionCall,
+        this.deps.assets,
+      );
       const key = actionKey(input.incident, input.group.id, item.id, item.occurrence);
-      if (item.release) return await this.#prepareRelease(tx, input, item, canonical.key, key, at);
+      if (item.release) return await this.#prepareRelease(tx, input, item, target.key, key, at);
       const spec = actionSpec(item.action);
-      const route = this.deps.connections.route(item.action, canonical, this.deps.assets);
-      const lockKey = spec.inverse === null ? null : `${route.id}|${spec.id}|${canonical.key}`;
+      const route = this.deps.connections.route(item.action, target, this.deps.assets);
+      const lockKey = spec.inverse === null ? null : `${route.id}|${spec.id}|${target.key}`;
       return {
         item,
         wave: input,
         spec,
         input: spec.input.parse(item.input) as JsonObject,
-        target: canonical,
+        target,
+        asset,
+        mayBe,
         route,
         actionKey: key,
         lockKey,
@@ -294,16 +295,19 @@ export function releaseOf(
   key: string,
 ): Prepared {
   const spec = actionSpec(lease.inverse as WaveItem['action']);
+  const target: Prepared['target'] = {
+    kind: lease.target_kind as Prepared['target']['kind'],
+    key: lease.target_key,
+    label: lease.target_label,
+  };
   return {
     item,
     wave,
     spec,
     input: lease.inverse_input,
-    target: {
-      kind: lease.target_kind as Prepared['target']['kind'],
-      key: lease.target_key,
-      label: lease.target_label,
-    },
+    target,
+    asset: deps.assets.ofTarget(target),
+    mayBe: [],
     route: deps.connections.byId(lease.connection, spec.id),
     actionKey: key,
     lease,
