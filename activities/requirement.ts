@@ -47,19 +47,24 @@ export async function withCleanCheck(
   if (!prepared.item.onlyWhenClean || lease === undefined) return requirement;
   const scan = await tx
     .selectFrom('claims')
-    .select(['output'])
+    .select(['outcome', 'input', 'output'])
     .where('incident', '=', prepared.wave.incident)
     .where('action', '=', 'endpoint.scan_av')
     .where('target_key', '=', lease.target_key)
     .where('state', '=', 'done')
-    .where('settled_at', '>=', lease.created_at)
+    .where('created_at', '>=', lease.created_at)
     .orderBy('settled_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  if (scan?.output?.['clean'] === true) return requirement;
+  const whole = scan !== undefined && !('paths' in scan.input);
+  if (whole && scan.outcome === 'succeeded' && scan.output?.['clean'] === true) return requirement;
   if (requirement.kind === 'never') return requirement;
   const why =
-    scan === undefined ? 'no scan of it has ended since it was contained' : 'its newest scan is not clean';
+    scan === undefined
+      ? 'no scan that began since it was contained has ended'
+      : whole
+        ? 'its newest scan is not clean'
+        : 'its newest scan looked at some folders only';
   const asksLead =
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));

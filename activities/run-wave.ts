@@ -10,6 +10,7 @@ import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
+import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
 import { guardWave, type Verdict } from './guard';
@@ -352,14 +353,4 @@ function newestLease(tx: Tx, action: string, targetKey: string): Promise<Row<'le
     .orderBy('created_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-}
-
-/** Whether effects are held. */
-async function isKillSwitchOn(tx: Tx): Promise<boolean> {
-  const row = await tx
-    .selectFrom('settings')
-    .select('value')
-    .where('key', '=', 'kill_switch')
-    .executeTakeFirst();
-  return (row?.value as { on?: boolean } | undefined)?.on === true;
 }

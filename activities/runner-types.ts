@@ -42,6 +42,8 @@ export interface Prepared {
   readonly actionKey: string;
   /** For a release: the lease that it ends. */
   readonly lease?: Row<'leases'>;
+  /** A release that a person asked for: the kill switch lets it through. */
+  readonly evenHeld?: true;
   /** Key of the lock over acquire and release of one effect; null where nothing can be taken back. */
   readonly lockKey: string | null;
 }

@@ -41,6 +41,10 @@ export class World {
   /** Taken from the front, one a call of `act`. */
   faults: Fault[] = [];
   clean = true;
+  /** Actions whose state can't be read. */
+  readonly blind = new Set<ActionId>();
+  /** How long one call may take. */
+  timeoutMs: number | undefined;
   /** What happens in `act` before the product is told; a test may wait here. */
   beforeTold: (call: string) => Promise<void> = () => Promise.resolve();
   /** What happens after the product was told and before it answers. */
@@ -71,9 +75,13 @@ export class World {
       if (fault === 'garbled') throw new CordonError('unexpected_reply', 'not what was promised');
       return { status: 'done', output: this.#output(id, input as JsonObject) as never };
     };
-    if (spec.delivery !== 'probe') return { permissions: [], act };
-    return {
+    const limits = {
       permissions: [],
+      ...(this.timeoutMs === undefined ? {} : { timeoutMs: this.timeoutMs }),
+    };
+    if (spec.delivery !== 'probe' || this.blind.has(id)) return { ...limits, act };
+    return {
+      ...limits,
       probe: (input) => Promise.resolve({ inForce: read(input as Input), state: { read: true } }),
       act,
       output: (input) => this.#output(id, input as JsonObject) as never,
