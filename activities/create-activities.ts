@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { CordonActivities } from '../contracts/messages';
+import { CordonError } from '../contracts/errors';
+import { incidentWorkflowId, type CordonActivities } from '../contracts/messages';
 import { canonicalHash, storableJson } from '../store/canonical';
 import { inTransaction } from '../store/store';
 import { readAlerts, updateIncident } from './incident';
@@ -17,11 +18,29 @@ export function createActivities(
 ): CordonActivities & { close: () => Promise<void> } {
   const runner = new WaveRunner(deps);
   const leases = new LeaseKeeper(deps, runner);
+  /** An incident's run speaks for its own incident only, whatever it says. */
+  const own = (incident: string): void => {
+    const { workflowId } = callOf();
+    if (
+      workflowId?.startsWith(incidentWorkflowId('')) === true &&
+      workflowId !== incidentWorkflowId(incident)
+    )
+      throw new CordonError('rejected', `This run is not the run of ${incident}.`);
+  };
   return {
     runWave: (input) => runner.runWave(input, callOf()),
-    readAlerts: (input) => readAlerts(deps, input),
-    updateIncident: (input) => updateIncident(deps, input),
-    rollBack: (input) => leases.rollBack(input),
+    readAlerts: async (input) => {
+      own(input.incident);
+      return readAlerts(deps, input);
+    },
+    updateIncident: async (input) => {
+      own(input.incident);
+      return updateIncident(deps, input);
+    },
+    rollBack: async (input) => {
+      own(input.incident);
+      return leases.rollBack(input);
+    },
     sweepLeases: () => leases.sweep(),
     releaseLease: (input) => leases.release(input),
     pollSource: (input) => pollSource(deps, input.connection),

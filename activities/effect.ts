@@ -3,7 +3,7 @@ import type { Acted, CallContext, Handler, Probe } from '../contracts/integratio
 import type { ItemStatus } from '../contracts/messages';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject } from '../contracts/values';
-import { holdsFence, storeFirstProbe } from '../store/claims';
+import { standing, storeFirstProbe } from '../store/claims';
 import { evidenceWriter } from './evidence';
 import type { Claimed, CrashPoint, RunnerDeps } from './runner-types';
 
@@ -38,6 +38,7 @@ export async function performEffect(deps: RunnerDeps, claimed: Claimed, signal: 
       // Not from an adapter (SQL gone, a crash): the claim stays without outcome, and the next attempt finds out.
       if (!(failure instanceof CordonError) || failure.type === 'fenced' || failure.type === 'cancelled')
         throw failure;
+      if (failure.type === 'kill_switch') return attempt.later(failure, 0);
       if (!isRetryable(failure.type) && !failure.maybeApplied)
         return {
           status: failure.type === 'unsupported' ? 'unsupported' : 'failed',
@@ -54,6 +55,8 @@ export async function performEffect(deps: RunnerDeps, claimed: Claimed, signal: 
         };
       }
       const wait = failure.options.retryAfterMs ?? Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (n - 1));
+      if (n >= ATTEMPTS && !isRetryable(failure.type))
+        return { status: 'failed', failure: failure.toFailure(), maybeApplied: true };
       if (n >= ATTEMPTS || wait > RETRY_MAX_MS) return attempt.later(failure, wait);
       await pause(wait, signal);
     }
@@ -83,12 +86,18 @@ class Attempt {
       attempt,
       signal,
       log: deps.log,
-      fence: async () => {
-        if (!(await holdsFence(deps.store, prepared.actionKey, claimed.fence)))
-          throw new CordonError('fenced', 'A newer attempt has taken over.');
-      },
+      fence: () => this.#fence(),
       putEvidence: evidenceWriter(deps, prepared),
     };
+  }
+
+  async #fence(): Promise<void> {
+    const { prepared, fence } = this.claimed;
+    const { actionKey: key, lockKey } = prepared;
+    const { holds, killSwitch } = await standing(this.deps.store, { key, fence, lockKey });
+    if (!holds) throw new CordonError('fenced', 'A newer attempt has taken over.');
+    if (killSwitch && !prepared.spec.readOnly && prepared.evenHeld !== true)
+      throw new CordonError('kill_switch', 'The kill switch is on: effects wait until it is lifted.');
   }
 
   /** Whether doing it again can do no harm. */
@@ -109,7 +118,7 @@ class Attempt {
     const input = prepared.input as never;
     const poll = this.#handler.poll?.bind(this.#handler);
     if (token !== null && n === 1 && poll !== undefined) {
-      return this.#conclude(await this.#call(() => poll(token, input, this.#context)));
+      return this.#conclude(await this.#call((context) => poll(token, input, context)));
     }
     const before = await this.#probe();
     if (before !== undefined) {
@@ -127,7 +136,7 @@ class Attempt {
     }
     await this.#context.fence();
     this.#acted = true;
-    const acted = await this.#call(() => this.#handler.act(input, this.#context, this.#first));
+    const acted = await this.#call((context) => this.#handler.act(input, context, this.#first));
     await this.#at('acted');
     return this.#conclude(acted);
   }
@@ -135,7 +144,7 @@ class Attempt {
   async #probe(): Promise<Probe | undefined> {
     const probe = this.#handler.probe?.bind(this.#handler);
     if (probe === undefined) return undefined;
-    const now = await this.#call(() => probe(this.claimed.prepared.input as never, this.#context));
+    const now = await this.#call((context) => probe(this.claimed.prepared.input as never, context));
     if (this.#first === undefined) {
       this.#first = now;
       await storeFirstProbe(this.deps.store, this.claimed.prepared.actionKey, {
@@ -204,12 +213,23 @@ class Attempt {
     }
   }
 
-  async #call<T>(work: () => Promise<T>): Promise<T> {
+  async #call<T>(work: (context: CallContext) => Promise<T>): Promise<T> {
+    // A call that was given up is told so, and may change nothing any more: the next one may be under way by then.
+    const given = new AbortController();
+    const context: CallContext = {
+      ...this.#context,
+      signal: AbortSignal.any([this.signal, given.signal]),
+      fence: async () => {
+        await this.#context.fence();
+        if (given.signal.aborted) throw new CordonError('cancelled', 'The call was given up.');
+      },
+    };
     try {
       return await this.claimed.prepared.route.limited(() =>
-        withTimeout(work, this.#handler.timeoutMs ?? CALL_TIMEOUT_MS, this.signal),
+        withTimeout(() => work(context), this.#handler.timeoutMs ?? CALL_TIMEOUT_MS, this.signal),
       );
     } catch (error) {
+      given.abort();
       if (error instanceof CordonError) throw error;
       // A bug in an adapter may have struck after the call went out.
       throw new CordonError('internal', asCordonError(error).message, {

@@ -1,4 +1,5 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallContext } from '../contracts/integration';
 import { sha256 } from '../store/canonical';
@@ -6,15 +7,31 @@ import { appendJournal } from '../store/journal';
 import { inTransaction } from '../store/store';
 import type { Prepared, RunnerDeps } from './runner-types';
 
+/** On the disk before it is named: half a file is never evidence, and a crash leaves nothing in the way of the next attempt. */
+async function store(path: string, bytes: Uint8Array): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    const file = await open(draft, 'wx', 0o400);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
 /** Stores artefacts under their sha256 in the data folder, and tells the incident's journal who collected what. */
 export function evidenceWriter(deps: RunnerDeps, prepared: Prepared): CallContext['putEvidence'] {
   return async ({ name, mediaType, bytes }) => {
     const hash = sha256(bytes);
     const folder = join(deps.dataDir, 'evidence', hash.slice(0, 2));
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const temporary = join(folder, `${hash}.${prepared.actionKey.slice(0, 16)}`);
-    await writeFile(temporary, bytes, { mode: 0o400 });
-    await rename(temporary, join(folder, hash));
+    await store(join(folder, hash), bytes);
     const at = await deps.store.now();
     await inTransaction(deps.store, async (tx) => {
       const { incident } = prepared.wave;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ACTIONS } from '../contracts/actions';
 import type { Policy } from '../contracts/policy';
 import { countVotes, type Requirement } from '../contracts/policy';
 import type { Failure } from '../contracts/errors';
@@ -6,14 +7,16 @@ import type { ItemResult, WaveInput } from '../contracts/messages';
 import type { JsonObject } from '../contracts/values';
 import {
   approvalItemsOf,
+  deniedAt,
   insertRequest,
   planHash,
   requirementJson,
+  retriedSince,
   settleApprovalItem,
   votesOn,
   type ApprovalItemRow,
 } from '../store/approvals';
-import { takeBudget } from '../store/budgets';
+import { returnBudget, takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
 import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
 import { appendJournal, type NewEntry } from '../store/journal';
@@ -21,8 +24,10 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
+import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 
+const INVERSES = new Set<string>(Object.values(ACTIONS).flatMap(({ inverse }) => inverse ?? []));
 const HELD_AGAIN_MS = 30_000;
 const BUSY_AGAIN_MS = 500;
 
@@ -120,18 +125,18 @@ async function decide(
   asked: ApprovalItemRow | undefined,
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
-  const asset = deps.assets.ofTarget(prepared.target);
-  if (!prepared.spec.readOnly && asset?.protected === true && !prepared.item.release)
-    return refuse(context, prepared, 'denied', {
-      type: 'protected_asset',
-      message: `${asset.id} is protected: nothing is done to it, whoever approves.`,
+  if (incident.status === 'closed')
+    return refuse(context, prepared, 'failed', { type: 'rejected', message: 'The incident is closed.' });
+  const spared = untouchable(prepared);
+  if (spared !== undefined)
+    return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
+  if (INVERSES.has(prepared.spec.id) && !prepared.item.release)
+    return refuse(context, prepared, 'failed', {
+      type: 'rejected',
+      message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
     });
 
-  const requirement = await withCleanCheck(
-    tx,
-    prepared,
-    requirementOf(deps, prepared, incident, context.policy),
-  );
+  const requirement = await withCleanCheck(tx, prepared, requirementOf(prepared, incident, context.policy));
   if (requirement.kind === 'never')
     return refuse(context, prepared, 'denied', {
       type: 'approval_denied',
@@ -139,7 +144,13 @@ async function decide(
     });
   let met: ApprovalItemRow | undefined;
   if (requirement.kind === 'approvals') {
-    if (asked === undefined) return { kind: 'ask', requirement };
+    if (asked === undefined) {
+      if (!(await staysDenied(context, prepared))) return { kind: 'ask', requirement };
+      return refuse(context, prepared, 'denied', {
+        type: 'approval_denied',
+        message: 'It was denied in this incident, and nothing new has come in since.',
+      });
+    }
     if (asked.item_hash !== itemHash)
       return refuse(context, prepared, 'failed', {
         type: 'rejected',
@@ -162,10 +173,20 @@ async function decide(
       type: 'budget_exceeded',
       message: `The budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s) is used up.`,
     });
-  if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
+  if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey))) {
+    await returnBudget(tx, prepared.actionKey);
     return { kind: 'result', result: busy(prepared) };
+  }
   if (met !== undefined) await settleItem(context, prepared, met, 'approved');
   return { kind: 'go' };
+}
+
+/** A denial holds, under whatever name it is asked again, until an alert joins or a person has it done again. */
+async function staysDenied({ tx, incident }: GuardContext, prepared: Prepared): Promise<boolean> {
+  const { wave, spec, target, item } = prepared;
+  const denied = await deniedAt(tx, incident.number, spec.id, target.key);
+  if (denied === undefined || incident.last_alert_at > denied) return false;
+  return !(await retriedSince(tx, incident.number, [item.id, `${wave.group.id}/${item.id}`], denied));
 }
 
 /** Undefined when the quorum is met; else the result that the item has for now, or for good. */
@@ -302,13 +323,13 @@ async function resume(
   if (context.isInFlight(claim.action_key)) return { kind: 'attached' };
   if (claim.state === 'pending' && claim.again_at !== null && claim.again_at > at)
     return { kind: 'result', result: claimResult(prepared, claim, claim.again_at.getTime() - at.getTime()) };
-  const alive =
-    claim.state === 'claimed' &&
-    claim.owner !== deps.owner &&
-    !deps.store.exclusive &&
-    at.getTime() - claim.heartbeat_at.getTime() < CLAIM_STALE_MS;
-  if (alive) return { kind: 'result', result: resultOf(prepared, 'running', { againInMs: 1000 }) };
-  if (claim.state === 'pending' && context.killSwitch && !prepared.spec.readOnly && claim.token === null)
+  if (isAlive(claim, deps, at))
+    return { kind: 'result', result: resultOf(prepared, 'running', { againInMs: 1000 }) };
+  const spared = claim.state === 'pending' && claim.token === null ? untouchable(prepared) : undefined;
+  if (spared !== undefined)
+    return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
+  // What the product is doing already is followed up; nothing new is told to it.
+  if (context.killSwitch && !prepared.spec.readOnly && claim.token === null)
     return hold(context, prepared, {
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
@@ -333,6 +354,16 @@ async function resume(
       token: claim.token,
     },
   };
+}
+
+/** Whether another process works on the claim and has been heard of lately. */
+export function isAlive(claim: Row<'claims'>, deps: Pick<RunnerDeps, 'owner' | 'store'>, at: Date): boolean {
+  return (
+    claim.state === 'claimed' &&
+    claim.owner !== deps.owner &&
+    !deps.store.exclusive &&
+    at.getTime() - claim.heartbeat_at.getTime() < CLAIM_STALE_MS
+  );
 }
 
 function takeLock(context: GuardContext, lockKey: string, actionKey: string): Promise<boolean> {

@@ -6,10 +6,11 @@ import { actionKey, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from 
 import { appendJournal } from '../store/journal';
 import { dropHolder, holdersOf, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
+import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { releaseOf, type WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
-import { itemHashOf } from './guard';
+import { isAlive, itemHashOf } from './guard';
 
 const MAX_SWEEP = 100;
 
@@ -21,7 +22,8 @@ export interface ReleaseResult {
 type Start = { kind: 'done'; result: ReleaseResult } | { kind: 'go'; claimed: Claimed };
 
 /**
- * Releases leases outside a wave: what a named person asked for, a rollback, what lapses. It passes the kill switch.
+ * Releases leases outside a wave: what a named person asked for, a rollback, what lapses. What a person asks for passes the
+ * kill switch; what lapses, or is tried again by itself, waits until it is lifted.
  * `incident` given: only that holder lets go, and the inverse follows when it was the last. Else all do.
  */
 export class LeaseKeeper {
@@ -87,12 +89,15 @@ export class LeaseKeeper {
       .limit(MAX_SWEEP)
       .execute();
     const count = { due: 0, released: 0, failed: 0 };
+    const held = await isKillSwitchOn(this.deps.store.db);
     for (const lease of rows) {
       if (lease.status === 'in_force') count.due++;
       if (lease.status === 'in_force' && !actionSpec(lease.action as ActionId).mayLapse) {
         await this.#extend(lease, at);
         continue;
       }
+      // Nobody asks for this one now, so it waits like any other effect.
+      if (held) continue;
       const { status } = await this.release({
         leaseId: lease.id,
         by: 'cordon',
@@ -199,7 +204,10 @@ export class LeaseKeeper {
       reason,
     };
     const key = actionKey(chain, group.id, item.id, item.occurrence);
-    const prepared = releaseOf(this.deps, { incident: chain, group }, item, lease, key);
+    const prepared: Prepared = {
+      ...releaseOf(this.deps, { incident: chain, group }, item, lease, key),
+      evenHeld: true,
+    };
     const claimed = await this.#claim(tx, prepared, at);
     if (claimed === undefined)
       return {
@@ -217,11 +225,13 @@ export class LeaseKeeper {
   async #claim(tx: Tx, prepared: Prepared, at: Date): Promise<Claimed | undefined> {
     const { actionKey: key, wave, item, spec, route, target } = prepared;
     if (this.runner.isInFlight(key)) return undefined;
+    const existing = (await claimsOf(tx, [key])).get(key);
+    // The lock is the action's, not the process's: another process may be at it.
+    if (existing !== undefined && isAlive(existing, this.deps, at)) return undefined;
     const isDead = (owner: string): boolean => this.deps.store.exclusive && !this.runner.isInFlight(owner);
     if (prepared.lockKey !== null && !(await takeLeaseLock(tx, prepared.lockKey, key, at, isDead)))
       return undefined;
     const itemHash = itemHashOf(prepared, 'release');
-    const existing = (await claimsOf(tx, [key])).get(key);
     if (existing !== undefined) {
       const next = await takeOverClaim(tx, existing, this.deps.owner, at);
       return { prepared, itemHash, ...next, firstProbe: existing.first_probe, token: existing.token };

@@ -2,26 +2,36 @@ import { requirementFor, type Policy, type Requirement } from '../contracts/poli
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
-import type { Prepared, RunnerDeps } from './runner-types';
+import type { Prepared } from './runner-types';
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
 /** What the pinned policy requires of an item, with facts from SQL and configuration only. */
-export function requirementOf(
-  deps: RunnerDeps,
-  prepared: Prepared,
-  incident: Row<'incidents'>,
-  policy: Policy,
-): Requirement {
-  const asset = deps.assets.ofTarget(prepared.target);
-  return requirementFor(policy, {
-    action: prepared.spec.id,
-    mode: incident.mode as Mode,
-    severity: incident.severity,
-    criticality: asset?.criticality ?? 3,
-    targetTags: asset?.tags ?? [],
-    connectionTags: prepared.route.tags,
-  });
+export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, policy: Policy): Requirement {
+  const { asset, mayBe } = prepared;
+  // What might be one of several things is treated as the one that asks for most.
+  const candidates = asset === undefined ? [undefined, ...mayBe] : [asset];
+  return candidates
+    .map((one) =>
+      requirementFor(policy, {
+        action: prepared.spec.id,
+        mode: incident.mode as Mode,
+        severity: incident.severity,
+        criticality: one?.criticality ?? 3,
+        targetTags: one?.tags ?? [],
+        connectionTags: prepared.route.tags,
+      }),
+    )
+    .reduce((most, one) => (weight(one) > weight(most) ? one : most));
+}
+
+function weight(requirement: Requirement): number {
+  if (requirement.kind === 'none') return 0;
+  if (requirement.kind === 'never') return Infinity;
+  const leads = requirement.groups.filter(({ roles }) => !roles.includes('analyst'));
+  const seats = (groups: typeof requirement.groups): number =>
+    groups.reduce((sum, { count }) => sum + count, 0);
+  return seats(requirement.groups) * 10 + seats(leads);
 }
 
 /**
@@ -37,19 +47,24 @@ export async function withCleanCheck(
   if (!prepared.item.onlyWhenClean || lease === undefined) return requirement;
   const scan = await tx
     .selectFrom('claims')
-    .select(['output'])
+    .select(['outcome', 'input', 'output'])
     .where('incident', '=', prepared.wave.incident)
     .where('action', '=', 'endpoint.scan_av')
     .where('target_key', '=', lease.target_key)
     .where('state', '=', 'done')
-    .where('settled_at', '>=', lease.created_at)
+    .where('created_at', '>=', lease.created_at)
     .orderBy('settled_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  if (scan?.output?.['clean'] === true) return requirement;
+  const whole = scan !== undefined && !('paths' in scan.input);
+  if (whole && scan.outcome === 'succeeded' && scan.output?.['clean'] === true) return requirement;
   if (requirement.kind === 'never') return requirement;
   const why =
-    scan === undefined ? 'no scan of it has ended since it was contained' : 'its newest scan is not clean';
+    scan === undefined
+      ? 'no scan that began since it was contained has ended'
+      : whole
+        ? 'its newest scan is not clean'
+        : 'its newest scan looked at some folders only';
   const asksLead =
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));

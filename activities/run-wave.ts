@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { actionSpec, targetOf, type ActionCall } from '../contracts/actions';
+import { identify } from '../contracts/identity';
 import { CordonError } from '../contracts/errors';
-import type { ItemResult, WaveInput, WaveItem, WaveResult } from '../contracts/messages';
+import { incidentWorkflowId, WaveItem } from '../contracts/messages';
+import type { ItemResult, WaveInput, WaveResult } from '../contracts/messages';
 import { Policy } from '../contracts/policy';
 import type { JsonObject } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
+import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
 import { guardWave, type Verdict } from './guard';
@@ -17,11 +20,14 @@ import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { about, settle } from './settle';
 
 const HEARTBEAT_MS = 1_000;
+const MAX_TOLD = 10_000;
 
 export interface WaveCall {
   /** Tells the caller that work goes on; called every second. */
   heartbeat?: () => void;
   signal?: AbortSignal;
+  /** The run that calls; it acts for its own incident only. */
+  workflowId?: string;
 }
 
 /** Settles waves. One a process: it knows what is in flight here. */
@@ -48,9 +54,14 @@ export class WaveRunner {
   /** Settles as much of the wave as can be settled now. Idempotent: call it again for the rest. */
   async runWave(input: WaveInput, call: WaveCall = {}): Promise<WaveResult> {
     const at = await this.deps.store.now();
-    const ready = new Map<string, ItemResult>();
+    if (call.workflowId !== undefined && call.workflowId !== incidentWorkflowId(input.incident))
+      return { items: input.items.map((item) => notOurs(item, input.incident)) };
+    // By the item itself: two of one wave may claim to be the same.
+    const ready = new Map<WaveItem, ItemResult>();
+    let told: string[] = [];
     const verdicts = await inTransaction(this.deps.store, async (tx) => {
       ready.clear();
+      told = [];
       const incident = await tx
         .selectFrom('incidents')
         .selectAll()
@@ -61,13 +72,14 @@ export class WaveRunner {
         throw new CordonError('not_found', `There is no incident ${input.incident}.`);
       await writeProgress(tx, incident, input.progress, at);
       const prepared: Prepared[] = [];
+      const seen = new Set<string>();
       for (const item of input.items) {
-        const one = await this.#prepare(tx, input, item, at);
-        if ('status' in one) ready.set(item.id, one);
+        const one = seen.has(item.id) ? twice(item) : await this.#prepare(tx, input, item, at);
+        seen.add(item.id);
+        if ('status' in one) ready.set(item, one);
         else prepared.push(one);
       }
-      if (prepared.length === 0) return new Map<string, [Prepared, Verdict]>();
-      const told: string[] = [];
+      if (prepared.length === 0) return new Map<WaveItem, [Prepared, Verdict]>();
       const found = await guardWave(
         {
           deps: this.deps,
@@ -89,16 +101,24 @@ export class WaveRunner {
         input,
         prepared,
       );
-      for (const mark of told) this.#told.add(mark);
-      return new Map(
-        prepared.map((one) => [one.item.id, [one, found.get(one.actionKey) as Verdict] as const]),
-      );
+      return new Map(prepared.map((one) => [one.item, [one, found.get(one.actionKey) as Verdict] as const]));
     });
+    // Committed, and only now: what was rolled back has been told to nobody.
+    this.#remember(told);
     const working = [...verdicts].map(
-      ([id, [prepared, verdict]]) => [id, this.#follow(prepared, verdict)] as const,
+      ([item, [prepared, verdict]]) => [item, this.#follow(prepared, verdict)] as const,
     );
     const settled = await this.#collect(working, verdicts, input.patienceMs, call);
-    return { items: input.items.map((item) => ready.get(item.id) ?? (settled.get(item.id) as ItemResult)) };
+    return { items: input.items.map((item) => ready.get(item) ?? (settled.get(item) as ItemResult)) };
+  }
+
+  /** Marks what was journaled; the oldest marks go, so that a process that lives for months does not grow. */
+  #remember(told: readonly string[]): void {
+    for (const mark of told) this.#told.add(mark);
+    for (const mark of this.#told) {
+      if (this.#told.size <= MAX_TOLD) return;
+      this.#told.delete(mark);
+    }
   }
 
   /** Does one claimed item on its own; for releases that no wave asked for. */
@@ -121,8 +141,9 @@ export class WaveRunner {
 
   #start(claimed: Claimed): Promise<ItemResult> {
     const { actionKey: key } = claimed.prepared;
-    const work = this.#effect(claimed).finally(() => {
-      this.#inFlight.delete(key);
+    const work: Promise<ItemResult> = this.#effect(claimed).finally(() => {
+      // A newer attempt may have taken its place.
+      if (this.#inFlight.get(key) === work) this.#inFlight.delete(key);
     });
     // Whoever asked may have lost patience; the outcome is in SQL all the same.
     work.catch(() => undefined);
@@ -144,15 +165,15 @@ export class WaveRunner {
   }
 
   async #collect(
-    working: readonly (readonly [string, Promise<ItemResult>])[],
-    verdicts: ReadonlyMap<string, readonly [Prepared, Verdict]>,
+    working: readonly (readonly [WaveItem, Promise<ItemResult>])[],
+    verdicts: ReadonlyMap<WaveItem, readonly [Prepared, Verdict]>,
     patienceMs: number | undefined,
     { heartbeat, signal }: WaveCall,
-  ): Promise<Map<string, ItemResult>> {
-    const settled = new Map<string, ItemResult>();
+  ): Promise<Map<WaveItem, ItemResult>> {
+    const settled = new Map<WaveItem, ItemResult>();
     const all = Promise.all(
-      working.map(async ([id, work]) => {
-        settled.set(id, await work);
+      working.map(async ([item, work]) => {
+        settled.set(item, await work);
       }),
     );
     const beat = heartbeat === undefined ? undefined : setInterval(heartbeat, HEARTBEAT_MS);
@@ -173,48 +194,39 @@ export class WaveRunner {
       if (stop !== undefined) signal?.removeEventListener('abort', stop);
     }
     all.catch(() => undefined);
-    for (const [id, [prepared]] of verdicts)
-      if (!settled.has(id)) settled.set(id, resultOf(prepared, 'running', { againInMs: 200 }));
+    for (const [item, [prepared]] of verdicts)
+      if (!settled.has(item)) settled.set(item, resultOf(prepared, 'running', { againInMs: 200 }));
     return settled;
   }
 
   async #prepare(tx: Tx, input: WaveInput, item: WaveItem, at: Date): Promise<Prepared | ItemResult> {
-    const fail = (error: unknown): ItemResult => ({
-      id: item.id,
-      occurrence: item.occurrence,
-      action: item.action,
-      target: { kind: 'channel', key: 'channel:unknown', label: 'unknown' },
-      connection: null,
-      status: 'failed',
-      failure: (error instanceof z.ZodError
-        ? new CordonError('invalid_input', `${item.action}: ${z.prettifyError(error)}`)
-        : asCordonError(error)
-      ).toFailure(),
-    });
     try {
-      const target = targetOf({ action: item.action, input: item.input } as ActionCall);
-      const asset = this.deps.assets.ofTarget(target);
-      const canonical =
-        asset === undefined || target.kind === 'file'
-          ? target
-          : { ...target, key: `${target.kind}:${asset.id.toLowerCase()}` };
+      WaveItem.parse(item);
+      const { target, asset, mayBe } = identify(
+        { action: item.action, input: item.input } as ActionCall,
+        this.deps.assets,
+      );
       const key = actionKey(input.incident, input.group.id, item.id, item.occurrence);
-      if (item.release) return await this.#prepareRelease(tx, input, item, canonical.key, key, at);
+      if (item.release) return await this.#prepareRelease(tx, input, item, target.key, key, at);
       const spec = actionSpec(item.action);
-      const route = this.deps.connections.route(item.action, canonical, this.deps.assets);
-      const lockKey = spec.inverse === null ? null : `${route.id}|${spec.id}|${canonical.key}`;
+      const route = this.deps.connections.route(item.action, target, this.deps.assets);
+      const lockKey = spec.inverse === null ? null : `${route.id}|${spec.id}|${target.key}`;
       return {
         item,
         wave: input,
         spec,
         input: spec.input.parse(item.input) as JsonObject,
-        target: canonical,
+        target,
+        asset,
+        mayBe,
         route,
         actionKey: key,
         lockKey,
       };
     } catch (error) {
-      if (error instanceof z.ZodError || error instanceof CordonError) return fail(error);
+      if (error instanceof z.ZodError)
+        return failed(item, new CordonError('invalid_input', `${item.action}: ${z.prettifyError(error)}`));
+      if (error instanceof CordonError) return failed(item, error);
       throw error;
     }
   }
@@ -285,6 +297,24 @@ export class WaveRunner {
   }
 }
 
+function failed(item: WaveItem, error: CordonError): ItemResult {
+  return {
+    id: item.id,
+    occurrence: item.occurrence,
+    action: item.action,
+    target: { kind: 'channel', key: 'channel:unknown', label: 'unknown' },
+    connection: null,
+    status: 'failed',
+    failure: error.toFailure(),
+  };
+}
+
+const twice = (item: WaveItem): ItemResult =>
+  failed(item, new CordonError('invalid_input', `The wave names ${item.id} twice.`));
+
+const notOurs = (item: WaveItem, incident: string): ItemResult =>
+  failed(item, new CordonError('rejected', `This run is not the run of ${incident}.`));
+
 /** The inverse of a lease as something that can be done. */
 export function releaseOf(
   deps: RunnerDeps,
@@ -294,16 +324,19 @@ export function releaseOf(
   key: string,
 ): Prepared {
   const spec = actionSpec(lease.inverse as WaveItem['action']);
+  const target: Prepared['target'] = {
+    kind: lease.target_kind as Prepared['target']['kind'],
+    key: lease.target_key,
+    label: lease.target_label,
+  };
   return {
     item,
     wave,
     spec,
     input: lease.inverse_input,
-    target: {
-      kind: lease.target_kind as Prepared['target']['kind'],
-      key: lease.target_key,
-      label: lease.target_label,
-    },
+    target,
+    asset: deps.assets.ofTarget(target),
+    mayBe: [],
     route: deps.connections.byId(lease.connection, spec.id),
     actionKey: key,
     lease,
@@ -320,14 +353,4 @@ function newestLease(tx: Tx, action: string, targetKey: string): Promise<Row<'le
     .orderBy('created_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-}
-
-/** Whether effects are held. */
-async function isKillSwitchOn(tx: Tx): Promise<boolean> {
-  const row = await tx
-    .selectFrom('settings')
-    .select('value')
-    .where('key', '=', 'kill_switch')
-    .executeTakeFirst();
-  return (row?.value as { on?: boolean } | undefined)?.on === true;
 }

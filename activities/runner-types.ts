@@ -1,5 +1,5 @@
 import type { AnyActionSpec } from '../contracts/actions';
-import type { AssetIndex } from '../contracts/assets';
+import type { Asset, AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import type { CallContext } from '../contracts/integration';
 import type { WaveInput, WaveItem } from '../contracts/messages';
@@ -34,10 +34,16 @@ export interface Prepared {
   readonly spec: AnyActionSpec;
   readonly input: JsonObject;
   readonly target: Target;
+  /** The asset that the input surely means; see `identify`. */
+  readonly asset: Asset | undefined;
+  /** Every asset that the product might take the input for. */
+  readonly mayBe: readonly Asset[];
   readonly route: Route;
   readonly actionKey: string;
   /** For a release: the lease that it ends. */
   readonly lease?: Row<'leases'>;
+  /** A release that a person asked for: the kill switch lets it through. */
+  readonly evenHeld?: true;
   /** Key of the lock over acquire and release of one effect; null where nothing can be taken back. */
   readonly lockKey: string | null;
 }

@@ -11,6 +11,11 @@ import { resultOf } from './results';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 
 const IN_FORCE = new Set(['succeeded', 'already']);
+/** Ends after which nothing of ours was done, unless it may have been all the same. */
+const NOTHING_DONE = new Set(['failed', 'unsupported', 'already']);
+
+/** Rolls back what was written of an outcome. */
+class LockLost extends Error {}
 
 /** Writes how an attempt ended: claim, lease, budget and journal in one transaction. */
 export async function settle(deps: RunnerDeps, claimed: Claimed, ended: Ended): Promise<ItemResult> {
@@ -26,6 +31,9 @@ export async function settle(deps: RunnerDeps, claimed: Claimed, ended: Ended): 
       againAt: ended.againInMs === undefined ? null : new Date(at.getTime() + ended.againInMs),
     };
     if (!(await settleClaim(tx, prepared.actionKey, fence, end, at))) return false;
+    // Without the lock it can't be said whose effect is in force: the next attempt reads it again.
+    if (prepared.lockKey !== null && !(await dropLeaseLock(tx, prepared.lockKey, prepared.actionKey)))
+      throw new LockLost();
     const entries: NewEntry[] = [entryOf(prepared, at, ended)];
     if (IN_FORCE.has(ended.status)) entries.push(...(await leaseChange(tx, prepared, ended, at)));
     else if (prepared.lease !== undefined && end.state === 'done') {
@@ -37,10 +45,13 @@ export async function settle(deps: RunnerDeps, claimed: Claimed, ended: Ended): 
         }),
       );
     }
-    if (ended.status === 'failed' && ended.maybeApplied !== true) await returnBudget(tx, prepared.actionKey);
-    if (prepared.lockKey !== null) await dropLeaseLock(tx, prepared.lockKey, prepared.actionKey);
+    if (NOTHING_DONE.has(ended.status) && ended.maybeApplied !== true)
+      await returnBudget(tx, prepared.actionKey);
     await appendJournal(tx, ...entries);
     return true;
+  }).catch((error: unknown) => {
+    if (error instanceof LockLost) return false;
+    throw error;
   });
   if (!written) return resultOf(prepared, 'running', { againInMs: 1000 });
   await deps.at?.('settled', prepared.actionKey);

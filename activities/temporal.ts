@@ -4,10 +4,12 @@ import type { WaveCall } from './run-wave';
 /** Heartbeat and cancellation of the activity that is running; a local activity's heartbeat goes nowhere. */
 export function currentActivity(): WaveCall {
   const context = Context.current();
+  const workflow = context.info.workflowExecution;
   return {
     heartbeat: () => {
       context.heartbeat();
     },
     signal: context.cancellationSignal,
+    ...(workflow === undefined ? {} : { workflowId: workflow.workflowId }),
   };
 }

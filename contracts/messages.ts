@@ -87,7 +87,12 @@ export const WaveItem = z.object({
   release: z.boolean().default(false),
   /** For a release: refuse while the newest scan of the host is not clean, unless a lead approves just that. */
   onlyWhenClean: z.boolean().default(false),
-  leaseSeconds: z.number().int().positive().nullable(),
+  leaseSeconds: z
+    .number()
+    .int()
+    .positive()
+    .max(10 * 366 * 86_400)
+    .nullable(),
 });
 export type WaveItem = z.infer<typeof WaveItem>;
 

@@ -38,6 +38,57 @@ export async function votesOn(tx: Tx, requestId: string, itemHash: string): Prom
   }));
 }
 
+/** When an action on a target was last denied in an incident, by people or by silence. */
+export async function deniedAt(
+  tx: Tx,
+  incident: string,
+  action: string,
+  targetKey: string,
+): Promise<Date | undefined> {
+  const rows = await tx
+    .selectFrom('approval_items')
+    .innerJoin('approval_requests', 'approval_requests.id', 'approval_items.request_id')
+    .leftJoin('decisions', (join) =>
+      join
+        .onRef('decisions.request_id', '=', 'approval_items.request_id')
+        .onRef('decisions.item_hash', '=', 'approval_items.item_hash')
+        .on('decisions.verdict', '=', 'deny'),
+    )
+    .select(['approval_items.status', 'approval_requests.expires_at', 'decisions.at'])
+    .where('approval_requests.incident', '=', incident)
+    .where('approval_items.action', '=', action)
+    .where('approval_items.target_key', '=', targetKey)
+    .where('approval_items.status', 'in', ['denied', 'expired'])
+    .execute();
+  const times = rows.map(({ status, expires_at, at }) =>
+    status === 'expired' ? expires_at : (at ?? expires_at),
+  );
+  return times.length === 0 ? undefined : new Date(Math.max(...times.map((time) => time.getTime())));
+}
+
+/** Whether a person has asked, after a time, that an item be done again; by what the server stored, not by what a run says. */
+export async function retriedSince(
+  tx: Tx,
+  incident: string,
+  names: readonly string[],
+  since: Date,
+): Promise<boolean> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select('payload')
+    .where('kind', '=', 'command')
+    .where('key', '=', incident)
+    .where('created_at', '>=', since)
+    .execute();
+  return rows.some(
+    ({ payload }) =>
+      payload['kind'] === 'resolve_item' &&
+      payload['resolution'] === 'retry' &&
+      typeof payload['item'] === 'string' &&
+      names.includes(payload['item']),
+  );
+}
+
 /** sha256 of the sorted item hashes: what is approved. */
 export function planHash(itemHashes: readonly string[]): string {
   return canonicalHash([...itemHashes].sort());

@@ -40,14 +40,32 @@ export async function takeOverClaim(
   return next;
 }
 
-/** Whether this attempt is still the newest. */
-export async function holdsFence(store: Store, key: string, fence: number): Promise<boolean> {
+/**
+ * Whether an attempt may tell the product something: it is the newest of its claim, it still has the lock over acquire and
+ * release, and the kill switch is off. Asked before each call that changes something.
+ */
+export async function standing(
+  store: Store,
+  claim: { key: string; fence: number; lockKey: string | null },
+): Promise<{ holds: boolean; killSwitch: boolean }> {
   const row = await store.db
     .selectFrom('claims')
-    .select('fence')
-    .where('action_key', '=', key)
+    .select((eb) => [
+      'fence',
+      eb
+        .selectFrom('lease_locks')
+        .select('owner')
+        .where('key', '=', claim.lockKey ?? '')
+        .as('lock_owner'),
+      eb.selectFrom('settings').select('value').where('key', '=', 'kill_switch').as('kill_switch'),
+    ])
+    .where('action_key', '=', claim.key)
     .executeTakeFirst();
-  return row?.fence === fence;
+  const locked = claim.lockKey === null || row?.lock_owner === claim.key;
+  return {
+    holds: row?.fence === claim.fence && locked,
+    killSwitch: (row?.kill_switch as { on?: boolean } | null | undefined)?.on === true,
+  };
 }
 
 /** Keeps the first probe; a later one never overwrites it. */
@@ -142,7 +160,12 @@ export async function takeLeaseLock(
   return true;
 }
 
-/** Gives the lock back, if this action has it. */
-export async function dropLeaseLock(tx: Tx, key: string, owner: string): Promise<void> {
-  await tx.deleteFrom('lease_locks').where('key', '=', key).where('owner', '=', owner).execute();
+/** Gives the lock back; false when another action has taken it over. */
+export async function dropLeaseLock(tx: Tx, key: string, owner: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('lease_locks')
+    .where('key', '=', key)
+    .where('owner', '=', owner)
+    .executeTakeFirstOrThrow();
+  return numDeletedRows === 1n;
 }

@@ -4,7 +4,7 @@ import type { JsonObject, Target } from '../contracts/values';
 import type { Row } from './schema';
 import type { Tx } from './store';
 
-/** The lease in force of one effect. */
+/** The lease in force of one effect, locked: whoever joins or leaves it does so one after another. */
 export function leaseOf(
   tx: Tx,
   connection: string,
@@ -18,10 +18,11 @@ export function leaseOf(
     .where('action', '=', action)
     .where('target_key', '=', targetKey)
     .where('status', '<>', 'released')
+    .forUpdate()
     .executeTakeFirst();
 }
 
-/** The lease that an incident holds by an action on a target, whatever the connection. */
+/** The lease that an incident holds by an action on a target, whatever the connection; locked. */
 export function leaseHeldBy(
   tx: Tx,
   incident: string,
@@ -37,6 +38,7 @@ export function leaseHeldBy(
     .where('action', '=', action)
     .where('target_key', '=', targetKey)
     .where('status', '<>', 'released')
+    .forUpdate('leases')
     .executeTakeFirst();
 }
 

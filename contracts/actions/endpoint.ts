@@ -1,17 +1,21 @@
 import { z } from 'zod';
-import { hostKey } from '../assets';
+import { hostKey, shortName } from '../assets';
 import { HostRef, Sha256, type Target } from '../values';
 import { defineAction } from './define';
+
+/** Both names, where they differ: what is approved is what a product may be told. */
+const labelOf = ({ name, fqdn }: HostRef): string =>
+  fqdn === undefined || shortName(fqdn) === shortName(name) ? name : `${name} (${fqdn})`;
 
 const onHost = ({ host }: { host: HostRef }): Target => ({
   kind: 'host',
   key: hostKey(host),
-  label: host.name,
+  label: labelOf(host),
 });
 const onFile = ({ host, path }: { host: HostRef; path: string }): Target => ({
   kind: 'file',
   key: `file:${hostKey(host).slice('host:'.length)}${path.startsWith('/') ? '' : '/'}${path}`,
-  label: `${path} on ${host.name}`,
+  label: `${path} on ${labelOf(host)}`.slice(0, 1024),
 });
 
 const OnHost = z.object({ host: HostRef });

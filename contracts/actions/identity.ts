@@ -1,12 +1,15 @@
 import { z } from 'zod';
-import { accountKey } from '../assets';
+import { accountKey, accountName } from '../assets';
 import { AccountRef, type Target } from '../values';
 import { defineAction } from './define';
 
 const onAccount = ({ account }: { account: AccountRef }): Target => ({
   kind: 'account',
   key: accountKey(account),
-  label: account.upn ?? account.name,
+  label:
+    account.upn === undefined || accountName(account.upn) === accountName(account.name)
+      ? (account.upn ?? account.name)
+      : `${account.name} (${account.upn})`,
 });
 
 const OnAccount = z.object({ account: AccountRef });

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { canonicalIp } from '../assets';
 import { IpAddress, type Target } from '../values';
 import { defineAction } from './define';
 
-const onIp = ({ ip }: { ip: string }): Target => ({ kind: 'ip', key: `ip:${ip.toLowerCase()}`, label: ip });
+const onIp = ({ ip }: { ip: string }): Target => ({ kind: 'ip', key: `ip:${canonicalIp(ip)}`, label: ip });
 
 const Blocked = z.object({ ip: IpAddress, token: z.string().max(4096).optional() });
 

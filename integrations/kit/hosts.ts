@@ -1,17 +1,17 @@
-import { hostKey } from '../../contracts/assets';
+import { mayBeSameHost } from '../../contracts/assets';
 import { CordonError } from '../../contracts/errors';
 import type { HostRef } from '../../contracts/values';
 
 /**
- * The entry of a `hosts` map that a reference means: by its full name, else by its short one.
+ * The entry of a `hosts` map that a reference means: by its full name, else by its short one. Two domains are two hosts.
  * Never by address: tomorrow the address is another machine's. Throws when there is none, or more than one.
  */
 export function findHost<T>(hosts: Readonly<Record<string, T>>, ref: HostRef): { name: string; host: T } {
   const names = [ref.name, ref.fqdn].filter((name) => name !== undefined).map((name) => name.toLowerCase());
   const entries = Object.entries(hosts);
   const exact = entries.filter(([name]) => names.includes(name.toLowerCase()));
-  const wanted = new Set(names.map((name) => hostKey({ name })));
-  const found = exact.length > 0 ? exact : entries.filter(([name]) => wanted.has(hostKey({ name })));
+  const found =
+    exact.length > 0 ? exact : entries.filter(([name]) => names.some((one) => mayBeSameHost(one, name)));
   const [first, second] = found;
   if (first === undefined) throw new CordonError('not_found', `host ${ref.name} is not configured here`);
   if (second !== undefined) {

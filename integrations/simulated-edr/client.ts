@@ -1,4 +1,4 @@
-import { hostKey } from '../../contracts/assets';
+import { shortName } from '../../contracts/assets';
 import { CordonError } from '../../contracts/errors';
 import type { HostRef } from '../../contracts/values';
 import { segment, type HttpClient } from '../kit/http';
@@ -10,7 +10,7 @@ export class EdrClient {
 
   /** The one device that a reference means. */
   async find(host: HostRef, signal: AbortSignal): Promise<Device> {
-    const hostname = hostKey(host).slice('host:'.length);
+    const hostname = shortName(host.name);
     const { devices } = await this.http.call({
       method: 'GET',
       path: '/api/v1/devices',
