@@ -40,6 +40,8 @@ export interface Contribution {
   connections?: ConfigInput['connections'];
   sources?: ConfigInput['sources'];
   assets?: ConfigInput['assets'];
+  /** Effects in force at the product, as the product itself says: `endpoint.isolate_host fin-ws-042`. Compared with Cordon's leases. */
+  inForce?: () => Promise<string[]>;
 }
 
 /** A real product in the lab. `start` resolves when it answers; `stop` ends all that it started, also half started. */
@@ -49,8 +51,15 @@ export interface Component<H extends Contribution = Contribution> {
   stop(): Promise<void>;
 }
 
-/** A story that is played against a running Cordon; each effect that it proves from outside is a row of the table. */
+/** What undoes a scenario, through Cordon, and proves that it is undone. */
+export type Undo = () => Promise<void>;
+
+/**
+ * A story that is played against a running Cordon; each effect that it proves from outside is a row of the table.
+ * `run` goes as far as everything is in force; what is in force at all products is then compared with the leases;
+ * then the undos run, and it is compared again.
+ */
 export interface Scenario {
   readonly name: string;
-  run(lab: Lab, cordon: Cordon, table: Table): Promise<void>;
+  run(lab: Lab, cordon: Cordon, table: Table): Promise<Undo>;
 }

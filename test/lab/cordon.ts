@@ -87,6 +87,30 @@ export class Cordon {
     return data.alerts;
   }
 
+  /** Posts a body to a Standard Webhooks source, signed, and returns the alert's id. */
+  async deliverSigned(
+    source: string,
+    body: string,
+    sign: (messageId: string, at: Date, body: string) => string,
+  ): Promise<string> {
+    const [id, at] = [`msg_${randomUUID()}`, new Date()];
+    const headers = {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': sign(id, at, body),
+    };
+    const { data } = await axios.post<{ alerts: string[] }>(
+      `${this.url}/hooks/${source}`,
+      Buffer.from(body),
+      {
+        headers,
+        timeout: CALL_MS,
+      },
+    );
+    return data.alerts[0] ?? '';
+  }
+
   /** The incident that an alert has joined. */
   async incidentOf(alert: string): Promise<Incident> {
     let found: Incident | undefined;
@@ -172,9 +196,17 @@ export class Cordon {
   /** Releases one containment and waits until it is no longer in force. */
   async release(lease: Lease): Promise<void> {
     await this.api('POST', `/containments/${lease.id}/release`, { reason: 'the lab' });
+    await this.gone(lease.action, lease.target.label);
+  }
+
+  /** Waits until no lease of this action on this target is in force. */
+  async gone(action: string, target: string): Promise<void> {
     await this.lab.until(
-      `the release of ${lease.action} on ${lease.target.label}`,
-      async () => !(await this.leases()).some(({ id }) => id === lease.id),
+      `the release of ${action} on ${target}`,
+      async () =>
+        !(await this.leases()).some(
+          (lease) => lease.action === action && lease.target.label.includes(target),
+        ),
       60_000,
     );
   }

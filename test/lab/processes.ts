@@ -23,7 +23,7 @@ export interface LabProcess {
   ended(): string | undefined;
   /** The end of what it printed. */
   output(): string;
-  /** SIGTERM, and SIGKILL ten seconds later. Resolves when it is gone. */
+  /** Closes its stdin, SIGTERM, and SIGKILL ten seconds later. Resolves when it is gone. */
   stop(): Promise<void>;
 }
 
@@ -60,6 +60,7 @@ export function start(
     output: () => readFileSync(logFile, 'utf8').slice(-TAIL),
     stop: async () => {
       if (ended !== undefined) return;
+      child.stdin?.end();
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       await gone;

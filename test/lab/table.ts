@@ -1,5 +1,7 @@
 import Table3 from 'cli-table3';
 
+const MESSAGE = 300;
+
 /** One proved effect: what was seen from outside before, during and after. */
 export interface Row {
   what: string;
@@ -12,7 +14,7 @@ export interface Row {
 /** The rows of a run, and what they add up to. */
 export class Table {
   readonly rows: Row[] = [];
-  readonly #skipped: string[] = [];
+  readonly skipped: string[] = [];
   constructor(private readonly say: (line: string) => void) {}
 
   /** Adds a row that holds when what was seen is what was expected; what differs is shown with what was expected. */
@@ -34,11 +36,11 @@ export class Table {
   /** Adds a row for something that did not come about. */
   fail(what: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    this.#add({ what, before: '', during: '', after: message, ok: false });
+    this.#add({ what, before: '', during: '', after: message.slice(0, MESSAGE), ok: false });
   }
 
   skip(what: string, why: string): void {
-    this.#skipped.push(`${what}: ${why}`);
+    this.skipped.push(`${what}: ${why}`);
     this.say(`- ${what} (skipped: ${why})`);
   }
 
@@ -50,7 +52,7 @@ export class Table {
 
   get counts(): { passed: number; failed: number; skipped: number } {
     const passed = this.rows.filter(({ ok }) => ok).length;
-    return { passed, failed: this.rows.length - passed, skipped: this.#skipped.length };
+    return { passed, failed: this.rows.length - passed, skipped: this.skipped.length };
   }
 
   toString(): string {
@@ -62,7 +64,7 @@ export class Table {
     });
     for (const { what, before, during, after, ok } of this.rows)
       table.push([what, before, during, after, ok ? 'yes' : 'NO']);
-    return [table.toString(), ...this.#skipped.map((line) => `skipped: ${line}`)].join('\n');
+    return [table.toString(), ...this.skipped.map((line) => `skipped: ${line}`)].join('\n');
   }
 }
 
