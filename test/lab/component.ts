@@ -40,7 +40,10 @@ export interface Contribution {
   connections?: ConfigInput['connections'];
   sources?: ConfigInput['sources'];
   assets?: ConfigInput['assets'];
-  /** Effects in force at the product, as the product itself says: `endpoint.isolate_host fin-ws-042`. Compared with Cordon's leases. */
+  /**
+   * Effects in force at the product, as the product itself says, with the target's key: `endpoint.isolate_host host:fin-ws-042`,
+   * `network.block_ip ip:203.0.113.66`. Compared with Cordon's leases.
+   */
   inForce?: () => Promise<string[]>;
 }
 

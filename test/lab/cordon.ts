@@ -211,6 +211,13 @@ export class Cordon {
     );
   }
 
+  /** Closes an incident, and waits until it is. */
+  async close(incident: string): Promise<void> {
+    await this.api('POST', `/incidents/${incident}/close`, { reason: 'the lab' });
+    const closed = async (): Promise<boolean> => (await this.incident(incident)).status === 'closed';
+    await this.lab.until(`${incident} to be closed`, closed, 60_000);
+  }
+
   /** Undoes all that an incident still holds, and waits until nothing is left. */
   async rollBack(incident: string): Promise<void> {
     await this.api('POST', `/incidents/${incident}/rollback`, { reason: 'the lab' });

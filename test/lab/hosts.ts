@@ -152,8 +152,8 @@ export class Hosts implements Component {
         return Buffer.from(path64, 'base64').toString('utf8');
       });
       return [
-        ...(isolated ? [`endpoint.isolate_host ${name}`] : []),
-        ...paths.map((path) => `endpoint.quarantine_file ${path} on ${name}`),
+        ...(isolated ? [`endpoint.isolate_host host:${name}`] : []),
+        ...paths.map((path) => `endpoint.quarantine_file file:${name}${path}`),
       ];
     });
     return (await Promise.all(found)).flat();

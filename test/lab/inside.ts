@@ -2,18 +2,20 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import type { Config, ConfigInput } from '../../contracts/config';
 import { Authority } from './authority';
-import type { Component, Contribution, Scenario, Undo } from './component';
+import type { Component, Contribution, Scenario } from './component';
 import { BACKUP_ENV, BackupsComponent } from './components/backups';
 import { DIRECTORY_ENV, DirectoryComponent } from './components/directory';
 import { MAIL_ENV, MailComponent } from './components/mail';
 import { Cordon } from './cordon';
 import { Station } from './lab';
-import { account, ORIGIN } from './scenarios/account';
+import { account } from './scenarios/account';
+import { mailing } from './scenarios/mailing';
 import { malware } from './scenarios/malware';
 import { ransomware } from './scenarios/ransomware';
 import { SOURCE_ENV, SOURCES } from './sources';
 import { Table } from './table';
 
+const STOPPED_MS = 5000;
 const ROOT = join(__dirname, '..', '..');
 
 /** Brings the lab up, plays the scenarios, undoes them and takes the lab down again. Runs in namespaces of its own. */
@@ -47,7 +49,12 @@ export async function inside(folder: string, signal: AbortSignal): Promise<Table
     Object.assign(process.env, DIRECTORY_ENV, MAIL_ENV, BACKUP_ENV, SOURCE_ENV);
     await cordon.start(writeConfig(folder, parts));
     say('Cordon is up');
-    await play([malware, account(directory), ransomware(backups)], { station, cordon, table, parts });
+    await play([malware, account(directory), ransomware(backups), mailing(mail)], {
+      station,
+      cordon,
+      table,
+      parts,
+    });
   } catch (error) {
     table.fail('the run', error);
   } finally {
@@ -73,10 +80,10 @@ async function play(scenarios: readonly Scenario[], { station, cordon, table, pa
       return undefined;
     }
   };
-  const compare = (what: string): Promise<void | undefined> =>
-    attempt(what, async () => {
-      const leases = (await cordon.leases()).map(({ action, target }) => `${action} ${target.label}`);
-      const real = (await Promise.all(parts.map(({ inForce }) => inForce?.() ?? []))).flat();
+  const compare = (what: string): Promise<undefined> =>
+    attempt<undefined>(what, async () => {
+      const leases = (await cordon.leases()).map(({ action, target }) => `${action} ${target.key}`);
+      const real = (await Promise.all(parts.map(async ({ inForce }) => (await inForce?.()) ?? []))).flat();
       table.row(what, {
         during: [leases.sort().join('\n') || 'nothing', real.sort().join('\n') || 'nothing'],
       });
@@ -86,9 +93,9 @@ async function play(scenarios: readonly Scenario[], { station, cordon, table, pa
   );
   await compare('leases equal what the products have in force');
   await Promise.all(
-    undos.map(
-      (undo: Undo | undefined, index) => undo && attempt(`undo: ${scenarios[index]?.name ?? ''}`, undo),
-    ),
+    undos.map(async (undo, index) => {
+      if (undo !== undefined) await attempt(`undo: ${scenarios[index]?.name ?? ''}`, undo);
+    }),
   );
   await compare('leases equal what the products have in force after the undos');
   await attempt('the journal', async () => {
@@ -97,11 +104,8 @@ async function play(scenarios: readonly Scenario[], { station, cordon, table, pa
   });
 }
 
-/** Its own list answers for this address; any other goes to the next connection that blocks addresses. */
-const LIST: Contribution = {
-  connections: [{ id: 'published-list', use: 'blocklist', targets: ['published-list'] }],
-  assets: [{ id: 'known-origin', kind: 'network', ips: [ORIGIN], tags: ['published-list'] }],
-};
+/** Last: a product that blocks addresses by itself goes first. */
+const LIST: Contribution = { connections: [{ id: 'published-list', use: 'blocklist' }] };
 
 function writeConfig(folder: string, parts: readonly Contribution[]): string {
   const config: Omit<ConfigInput, 'policy'> = {
@@ -134,6 +138,26 @@ async function takeDown(
     }
   }
   await station.stopRest();
+  let left = processes();
+  await station
+    .until('every process to end', () => (left = processes()).length === 0, STOPPED_MS)
+    .catch(() => undefined);
+  table.row('everything has ended when it was told to', { after: [left.join('\n') || 'yes', 'yes'] });
+}
+
+/** What runs in the lab besides ourselves, the first process, and the compiler that reads our own files. */
+function processes(): string[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && pid !== '1' && Number(pid) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        return command === '' || /esbuild --service/.test(command) ? [] : [command.slice(0, 100)];
+      } catch {
+        // It has ended since the folder was read.
+        return [];
+      }
+    });
 }
 
 /** Which namespaces are ours, for the check from outside afterwards. */

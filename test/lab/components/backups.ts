@@ -119,7 +119,7 @@ export class BackupsComponent implements Component<Backups> {
           const replaced = siblings.some(
             (name) => name.startsWith(`.cordon-${path.slice('/srv/'.length)}`) && name.endsWith('.replaced'),
           );
-          return replaced ? [`data.restore_backup ${id}`] : [];
+          return replaced ? [`data.restore_backup dataset:${id}`] : [];
         }),
     };
   }

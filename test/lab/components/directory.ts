@@ -175,7 +175,7 @@ async function furnish(client: Client): Promise<string> {
         dn,
         new Change({
           operation: 'replace',
-          modification: new Attribute({ type, values: [value as string] }),
+          modification: new Attribute({ type, values: [value] as string[] | Buffer[] }),
         }),
       );
   };
@@ -197,5 +197,5 @@ async function disabledOf(client: Client): Promise<string[]> {
     filter: `(&(objectClass=user)(userAccountControl:1.2.840.113556.1.4.803:=${String(DISABLED)}))`,
     attributes: ['sAMAccountName'],
   });
-  return searchEntries.map((entry) => `identity.disable_account ${String(entry['sAMAccountName'])}`);
+  return searchEntries.map((entry) => `identity.disable_account account:${String(entry['sAMAccountName'])}`);
 }

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backups, Dataset } from '../components/backups';
 import type { Lab, Scenario } from '../component';
+import { CLAMD_PORT } from '../hosts';
 import { connects, pings, sshAnswers } from '../observe';
 import { LAB_WAZUH } from '../sources';
 
@@ -58,27 +59,32 @@ export const ransomware = (backups: Backups): Scenario => ({
     const of = (action: string): string[] =>
       actions.filter((one) => one.action === action).map(({ status, target }) => `${target} ${status}`);
     table.row('EICAR is not found on the other host', {
-      during: [of('endpoint.scan_av'), [`host:${HOST} succeeded`]],
+      during: [of('endpoint.scan_av').join(), `host:${HOST} succeeded`],
     });
     table.row('a damaged backup is refused, and nothing is replaced', {
+      before: [same(encrypted.archive, archive.originals), false],
       during: [
-        {
-          same: same(untouched, encrypted.archive),
-          beside: besides(lab, archive),
-          restores: of('data.restore_backup'),
-        },
-        { same: true, beside: [], restores: [`dataset:${finance.id} succeeded`] },
+        [
+          same(untouched, encrypted.archive) ? 'untouched' : 'changed',
+          ...besides(lab, archive),
+          ...of('data.restore_backup'),
+        ],
+        ['untouched', `dataset:${finance.id} succeeded`],
       ],
-      after: [attention?.includes(archive.id) === true, true],
+      after: [
+        attention?.includes(archive.id) === true ? 'a person is told' : `attention: ${String(attention)}`,
+        'a person is told',
+      ],
     });
 
     return async () => {
       await cordon.rollBack(number);
+      await cordon.close(number);
       const after = await look(lab);
       table.row(`${HOST} isolated: ping, TCP from a peer, SSH from management`, {
-        before: [before, [true, true, true]],
-        during: [during, [false, false, true]],
-        after: [after, [true, true, true]],
+        before: [before, 'yes, yes, yes'],
+        during: [during, 'no, no, yes'],
+        after: [after, 'yes, yes, yes'],
       });
       table.row(`${finance.id}: sha256 of ${String(finance.originals.size)} files as before the attack`, {
         before: [same(encrypted.finance, finance.originals), false],
@@ -92,9 +98,10 @@ export const ransomware = (backups: Backups): Scenario => ({
   },
 });
 
-async function look(lab: Lab): Promise<boolean[]> {
+async function look(lab: Lab): Promise<string> {
   const [host, peer] = [lab.host(HOST), lab.host('peer')];
-  return Promise.all([pings(peer, host.address), connects(peer, host.address, 3310), sshAnswers(lab, host)]);
+  const seen = [pings(peer, host.address), connects(peer, host.address, CLAMD_PORT), sshAnswers(lab, host)];
+  return (await Promise.all(seen)).map((one) => (one ? 'yes' : 'no')).join(', ');
 }
 
 /** What a restore would have left beside the dataset. */
