@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axios from 'axios';
 import type { ApprovalRequest } from '../../contracts/approval';
@@ -29,6 +29,7 @@ export class Cordon {
   readonly url = `http://127.0.0.1:${String(PORT)}`;
   readonly #dataDir: string;
   #process: LabProcess | undefined;
+  #starts = 0;
 
   constructor(private readonly lab: Lab) {
     this.#dataDir = join(lab.folder, 'cordon');
@@ -36,18 +37,22 @@ export class Cordon {
 
   /** Starts it with a configuration and waits for the ready line. */
   async start(configFile: string): Promise<void> {
-    const started = this.lab.spawn('cordon', [process.execPath, join(ROOT, 'cli', 'bin.cjs'), 'up'], {
-      cwd: ROOT,
-      env: {
-        CORDON_CONFIG: configFile,
-        CORDON_DATA_DIR: this.#dataDir,
-        PORT: String(PORT),
-        HOST: '127.0.0.1',
-        DATABASE_URL: '',
-        TEMPORAL_ADDRESS: '',
-        NODE_ENV: 'production',
+    const started = this.lab.spawn(
+      `cordon-${String(++this.#starts)}`,
+      [process.execPath, join(ROOT, 'cli', 'bin.cjs'), 'up'],
+      {
+        cwd: ROOT,
+        env: {
+          CORDON_CONFIG: configFile,
+          CORDON_DATA_DIR: this.#dataDir,
+          PORT: String(PORT),
+          HOST: '127.0.0.1',
+          DATABASE_URL: '',
+          TEMPORAL_ADDRESS: '',
+          NODE_ENV: 'production',
+        },
       },
-    });
+    );
     this.#process = started;
     const ready = (): boolean => {
       if (started.ended() !== undefined) throw new Error(`cordon up ended: ${started.output()}`);
@@ -58,6 +63,28 @@ export class Cordon {
 
   async stop(): Promise<void> {
     await this.#process?.stop();
+  }
+
+  /** kill -9 of Cordon and of the Temporal beside it, and a start on what they left. */
+  async killAndStart(configFile: string): Promise<void> {
+    process.kill(Number(readFileSync(join(this.#dataDir, 'temporal.pid'), 'utf8')), 'SIGKILL');
+    const killed = this.#process;
+    killed?.child.kill('SIGKILL');
+    await this.lab.until('Cordon to be gone', () => killed?.ended() !== undefined);
+    await this.start(configFile);
+  }
+
+  /** Artefacts in custody, by the name of their file, and whether that is their sha256. */
+  evidence(): { sha256: string; whole: boolean; text: string }[] {
+    const folder = join(this.#dataDir, 'evidence');
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /[0-9a-f]{64}$/.test(name))
+      .map((name) => {
+        const bytes = readFileSync(join(folder, name));
+        const sha256 = name.slice(-64);
+        const whole = createHash('sha256').update(bytes).digest('hex') === sha256;
+        return { sha256, whole, text: bytes.toString('utf8') };
+      });
   }
 
   /** One call of the API with the token that the first start left. */

@@ -290,6 +290,7 @@ auth,authpriv.* /var/log/auth.log
 
 const clamdConf = (address: string): string => `Foreground yes
 LogFile /var/log/clamd.log
+LogClean yes
 TCPSocket ${String(CLAMD_PORT)}
 TCPAddr ${address}
 DatabaseDirectory /var/lib/clamav

@@ -1,5 +1,6 @@
-import { inside, writeRows } from './inside';
+import { inside } from './inside';
 import { outside } from './outside';
+import { writeRows } from './table';
 
 /** `npm run lab`; with a folder as argument, the part of it that runs in namespaces of its own. */
 async function main(): Promise<number> {

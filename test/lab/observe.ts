@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Lab, LabHost } from './component';
 import type { LabProcess } from './processes';
 import { succeeds } from './processes';
@@ -96,4 +98,17 @@ export async function hashOn(host: LabHost, path: string): Promise<string> {
     path,
   ]);
   return out.trim().split(' ')[0] ?? '';
+}
+
+/** What the host's own clamd has written into its log about files below a folder: `found` by signature, or `clean`. */
+export function clamdSaw(host: LabHost, below: string): { found: string[]; clean: string[] } {
+  const lines = readFileSync(join(host.root, 'var/log/clamd.log'), 'utf8').split('\n');
+  const of = (verdict: RegExp): string[] => [
+    ...new Set(
+      lines
+        .filter((line) => line.includes(` ${below}`) || line.startsWith(below))
+        .flatMap((line) => verdict.exec(line)?.[1] ?? []),
+    ),
+  ];
+  return { found: of(/(\/.*): \S+ FOUND$/), clean: of(/(\/.*): OK$/) };
 }

@@ -11,8 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDevServer } from '../../temporal-config/dev-server';
-import { readRows } from './inside';
-import { Table } from './table';
+import { readRows, Table } from './table';
 
 const PROGRAMS = {
   unshare: 'util-linux',

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Table3 from 'cli-table3';
 
 const MESSAGE = 300;
@@ -71,4 +73,16 @@ export class Table {
 function text(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** What the outside reads of a run. */
+export function writeRows(folder: string, table: Table): void {
+  writeFileSync(join(folder, 'rows.json'), JSON.stringify({ rows: table.rows, skipped: table.skipped }));
+}
+
+export function readRows(folder: string): { rows: Row[]; skipped: string[] } {
+  return JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as {
+    rows: Row[];
+    skipped: string[];
+  };
 }

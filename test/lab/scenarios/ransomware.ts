@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Backups, Dataset } from '../components/backups';
 import type { Lab, Scenario } from '../component';
 import { CLAMD_PORT } from '../hosts';
-import { connects, pings, sshAnswers } from '../observe';
+import { clamdSaw, connects, pings, sshAnswers } from '../observe';
 import { LAB_WAZUH } from '../sources';
 
 const HOST = 'fin-fs-01';
@@ -55,21 +55,19 @@ export const ransomware = (backups: Backups): Scenario => ({
     const restored = await backups.read(finance);
     const untouched = await backups.read(archive);
     await cordon.asks(number, 'endpoint.release_host', HOST);
-    const { actions, attention } = await cordon.incident(number);
-    const of = (action: string): string[] =>
-      actions.filter((one) => one.action === action).map(({ status, target }) => `${target} ${status}`);
-    table.row('EICAR is not found on the other host', {
-      during: [of('endpoint.scan_av').join(), `host:${HOST} succeeded`],
+    const { attention } = await cordon.incident(number);
+    const saw = clamdSaw(lab.host(HOST), '/srv');
+    table.row('EICAR is not found on the other host, though its files are read', {
+      during: [
+        `found: ${saw.found.join() || 'none'}; read: ${saw.clean.length >= 2 * finance.originals.size ? 'all' : saw.clean.join()}`,
+        'found: none; read: all',
+      ],
     });
     table.row('a damaged backup is refused, and nothing is replaced', {
       before: [same(encrypted.archive, archive.originals), false],
       during: [
-        [
-          same(untouched, encrypted.archive) ? 'untouched' : 'changed',
-          ...besides(lab, archive),
-          ...of('data.restore_backup'),
-        ],
-        ['untouched', `dataset:${finance.id} succeeded`],
+        [same(untouched, encrypted.archive) ? 'untouched' : 'changed', ...besides(lab, archive)].join(', '),
+        'untouched',
       ],
       after: [
         attention?.includes(archive.id) === true ? 'a person is told' : `attention: ${String(attention)}`,
