@@ -3,6 +3,8 @@ import type { Cordon } from './cordon';
 import type { Station } from './lab';
 import type { Table } from './table';
 
+const NOTHING = 'nothing';
+
 /** What a play needs: the lab, a Cordon that runs, and where the rows go. */
 export interface Stage {
   station: Station;
@@ -29,33 +31,34 @@ export async function play(scenarios: readonly Scenario[], stage: Stage): Promis
   const undos = await Promise.all(
     scenarios.map((scenario) => attempt(scenario.name, () => scenario.run(station, cordon, table))),
   );
-  await attempt('leases', () => compare(stage, 'during'));
+  await attempt('leases', () => compare(stage));
   await attempt('kill -9 of Cordon and Temporal', async () => {
     station.say('kill -9 of Cordon and Temporal, and a start on what they left');
     await cordon.killAndStart(stage.configFile);
-    await compare(stage, 'during', ' after kill -9 of Cordon and Temporal');
+    await compare(stage, ' after kill -9 of Cordon and Temporal');
   });
   await Promise.all(
     undos.map(async (undo, index) => {
       if (undo !== undefined) await attempt(`undo: ${scenarios[index]?.name ?? ''}`, undo);
     }),
   );
-  await attempt('leases', () => compare(stage, 'after', ' after the undos'));
+  await attempt('leases', () => compare(stage, ' after the undos', NOTHING));
   await attempt('the journal', async () => {
     const report = await cordon.api<{ ok: boolean }>('GET', '/journal/verify');
     table.row('the journal verifies', { after: [report.ok, true] });
   });
 }
 
-async function compare(
-  { cordon, table, parts }: Stage,
-  column: 'during' | 'after',
-  when = '',
-): Promise<void> {
-  const leases = (await cordon.leases()).map(({ action, target }) => `${action} ${target.key}`);
-  const real = (await Promise.all(parts.map(async ({ inForce }) => (await inForce?.()) ?? []))).flat();
-  const listed = (effects: string[]): string => effects.sort().join('\n') || 'nothing';
+/** What Cordon says is in force, beside what the products say; `expected` for both where it is known. */
+async function compare({ cordon, table, parts }: Stage, when = '', expected?: string): Promise<void> {
+  const listed = (effects: string[]): string => effects.sort().join('\n') || NOTHING;
+  const leases = listed((await cordon.leases()).map(({ action, target }) => `${action} ${target.key}`));
+  const real = listed(
+    (await Promise.all(parts.map(async ({ inForce }) => (await inForce?.()) ?? []))).flat(),
+  );
   table.row(`leases equal what the products have in force${when}`, {
-    [column]: [listed(leases), listed(real)],
+    ...(expected === undefined
+      ? { during: [real, leases] }
+      : { during: [leases, expected], after: [real, expected] }),
   });
 }
