@@ -1,6 +1,7 @@
 import type { Integration } from '../contracts/integration';
 import blocklist from './blocklist';
 import clamav from './clamav';
+import crowdsec from './crowdsec';
 import ldap from './ldap';
 import linuxHost from './linux-host';
 import restic from './restic';
@@ -15,6 +16,7 @@ export const INTEGRATIONS: ReadonlyMap<string, Integration> = new Map(
   [
     blocklist,
     clamav,
+    crowdsec,
     ldap,
     linuxHost,
     restic,
