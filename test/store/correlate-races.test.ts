@@ -121,6 +121,17 @@ describe('races, on PostgreSQL', () => {
     expect(joined).toHaveLength(600);
   }, 120_000);
 
+  test('two dispatchers and hosts that are known of old: one new incident for each', async () => {
+    const [one, two] = stores as [Store, Store];
+    for (let round = 1; round <= 6; round++) {
+      const seen = Array.from({ length: 220 }, () => alert({ hosts: ['a'] }));
+      await deliver(one, ...seen);
+      await Promise.all([until(one), until(two)]);
+      expect(await incidents(one)).toHaveLength(round);
+      await close(one, numberOf(round), 220);
+    }
+  }, 60_000);
+
   test('two dispatchers and alerts that bridge everything: nothing is lost, nothing escapes', async () => {
     const [one, two] = stores as [Store, Store];
     for (let n = 0; n < 8; n++) await batches(one, undefined, [{ hosts: [`h-${String(n)}`] }]);
