@@ -1,37 +1,77 @@
 import type { Alert, AlertView, FileRef } from './alert';
-import { accountKey, hostKey, type Asset, type AssetIndex } from './assets';
+import {
+  accountKey,
+  canonicalIp,
+  hostKey,
+  hostNames,
+  shortName,
+  type Asset,
+  type AssetIndex,
+} from './assets';
 import type { AccountRef, HostRef } from './values';
 
-const bare = (text: string): string => text.trim().toLowerCase().replace(/\.$/, '');
+/** An alert that names half the estate is correlated by this many of its entities, names before addresses. */
+const MOST_KEYS = 500;
+/** With these a batch of a hundred stays below the 65,535 values that one statement takes. */
+const MOST_ALSO = 100;
+const NAMED_IN = 'named_in_';
+const EMPTY_FILE = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** Addresses that say nothing about who: unspecified, loopback, link-local. */
 function isMeaningless(address: string): boolean {
   return /^(0\.|127\.|169\.254\.)/.test(address) || /^(::1?|fe80:.*)$/i.test(address);
 }
 
-/** Under which keys an alert joins others. One host seen as name, FQDN and address has keys in common with itself. */
+/** Under which keys an incident knows an alert. One host seen as name, FQDN and address has keys in common with itself. */
 export function correlationKeys(alert: Alert, assets: AssetIndex): string[] {
-  const keys = new Set<string>();
-  for (const host of alert.entities.hosts) for (const key of keysOfHost(host, assets)) keys.add(key);
-  for (const account of alert.entities.accounts) {
-    if (assets.account(account)?.ambient !== true) keys.add(accountKey(account, assets));
-  }
-  for (const address of alert.entities.ips) {
+  const { hosts, accounts, ips, files } = alert.entities;
+  const known = hosts.filter((host) => assets.host(host)?.ambient !== true);
+  const names = [
+    ...known.flatMap((host) => hostNameKeys(host, assets).known),
+    ...accounts
+      .filter((account) => assets.account(account)?.ambient !== true)
+      .map((account) => accountKey(account, assets)),
+    ...files.flatMap(({ sha256 }) =>
+      sha256 === undefined || sha256 === EMPTY_FILE ? [] : [`file:${sha256}`],
+    ),
+  ];
+  const addresses = [
+    ...known.flatMap((host) => [...(host.ips ?? []), ...(assets.host(host)?.ips ?? [])]),
+    ...ips,
+  ].filter((address) => !isMeaningless(address) && assets.ip(address)?.ambient !== true);
+  const addressKeys = addresses.map((address) => `ip:${canonicalIp(address)}`);
+  const owners = ips.flatMap((address) => {
     const asset = assets.ip(address);
-    if (asset?.ambient === true || isMeaningless(address)) continue;
-    keys.add(asset?.kind === 'host' ? hostKey({ name: asset.id }, assets) : `ip:${bare(address)}`);
-  }
-  for (const { sha256 } of alert.entities.files) if (sha256 !== undefined) keys.add(`file:${sha256}`);
-  return [...keys].sort();
+    return asset?.kind === 'host' && !asset.ambient ? [hostKey({ name: asset.id }, assets)] : [];
+  });
+  return [...new Set([...names, ...owners, ...addressKeys])].slice(0, MOST_KEYS).sort();
 }
 
-function keysOfHost(host: HostRef, assets: AssetIndex): string[] {
-  const asset = assets.host(host);
-  if (asset?.ambient === true) return [];
-  const addresses = [...(host.ips ?? []), ...(asset?.ips ?? [])].filter(
-    (address) => !isMeaningless(address) && assets.ip(address)?.ambient !== true,
-  );
-  return [hostKey(host, assets), ...addresses.map((address) => `ip:${bare(address)}`)];
+/**
+ * By which keys an alert looks for incidents: its own, and for a host that the assets don't know, its short name where the
+ * other was seen by its full one, or the other way round. Two full names of different domains never meet by this.
+ */
+export function soughtKeys(alert: Alert, assets: AssetIndex): string[] {
+  const also = alert.entities.hosts
+    .filter((host) => assets.host(host)?.ambient !== true)
+    .flatMap((host) => hostNameKeys(host, assets).also);
+  const own = correlationKeys(alert, assets).filter((key) => !key.startsWith(NAMED_IN));
+  return [...new Set([...own, ...also.slice(0, MOST_ALSO)])].sort();
+}
+
+function hostNameKeys(host: HostRef, assets: AssetIndex): { known: string[]; also: string[] } {
+  if (assets.host(host) !== undefined) return { known: [hostKey(host, assets)], also: [] };
+  const names = hostNames(host);
+  const isFull = (name: string): boolean => shortName(name) !== name;
+  return {
+    known: names.flatMap((name) => [
+      `host:${name}`,
+      isFull(name) ? `${NAMED_IN}full:${shortName(name)}` : `${NAMED_IN}short:${name}`,
+    ]),
+    also: names.map((name) =>
+      isFull(name) ? `${NAMED_IN}short:${shortName(name)}` : `${NAMED_IN}full:${name}`,
+    ),
+  };
 }
 
 const of = (asset: Asset | undefined): { criticality: number; tags: string[] } => ({
@@ -74,7 +114,7 @@ export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope
         ...of(asset),
       })),
   );
-  const ips = [...new Set(alert.entities.ips.map(bare))].filter(
+  const ips = [...new Set(alert.entities.ips.map(canonicalIp))].filter(
     (address) => assets.ip(address) === undefined && !isMeaningless(address),
   );
   const [onlyHost] = hosts;

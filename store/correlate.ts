@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Alert } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
-import { correlationKeys } from '../contracts/correlation';
+import { correlationKeys, soughtKeys } from '../contracts/correlation';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -15,10 +15,15 @@ export interface CorrelateOptions {
 
 interface Pending {
   row: Pick<Row<'alerts'>, 'id' | 'incident' | 'received_at'> & { data: Alert };
+  /** What the incident will know it by. */
   keys: string[];
+  /** What it looks for incidents by; its keys when left out. */
+  seeks?: string[];
 }
 
 const BATCH = 100;
+/** Rows of one INSERT; PostgreSQL takes 65,535 values a statement. */
+const ROWS = 10_000;
 
 /**
  * Joins a batch of new or updated alerts to incidents, in one transaction. It locks their entities in sorted order, finds the
@@ -39,30 +44,78 @@ export function correlateBatch(store: Store, options: CorrelateOptions): Promise
       .skipLocked()
       .execute();
     if (rows.length === 0) return 0;
-    const pending = rows.map((row): Pending => ({ row, keys: correlationKeys(row.data, options.assets) }));
-    await lockEntities(tx, [...new Set(pending.flatMap(({ keys }) => keys))].sort());
-    for (const group of unite(pending)) await joinGroup(tx, group, options, at);
+    const pending = rows.map((row): Pending => ({
+      row,
+      keys: correlationKeys(row.data, options.assets),
+      seeks: soughtKeys(row.data, options.assets),
+    }));
+    await lockEntities(tx, [...new Set(pending.flatMap((one) => [...one.keys, ...seeksOf(one)]))].sort());
+    const news = await setAside(tx, pending, at);
+    for (const group of unite(news)) await joinGroup(tx, group, options, at);
     return rows.length;
   });
 }
 
+const seeksOf = ({ keys, seeks }: Pending): string[] => seeks ?? keys;
+
+function* slices<T>(all: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < all.length; from += ROWS) yield all.slice(from, from + ROWS);
+}
+
 async function lockEntities(tx: Tx, keys: string[]): Promise<void> {
   if (keys.length === 0) return;
-  await tx
-    .insertInto('entities')
-    .values(keys.map((key) => ({ key })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  for (const some of slices(keys))
+    await tx
+      .insertInto('entities')
+      .values(some.map((key) => ({ key })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  for (const some of slices(keys)) await lockRows(tx, some);
+}
+
+async function lockRows(tx: Tx, keys: string[]): Promise<void> {
   await tx.selectFrom('entities').select('key').where('key', 'in', keys).orderBy('key').forUpdate().execute();
+}
+
+/** What a product says is over, of an incident that is closed, opens nothing: it is noted there. */
+async function setAside(tx: Tx, pending: readonly Pending[], at: Date): Promise<Pending[]> {
+  const over = pending.filter(({ row }) => row.data.resolved && row.incident !== null);
+  if (over.length === 0) return [...pending];
+  const closed = await tx
+    .selectFrom('incidents')
+    .select('number')
+    .where(
+      'number',
+      'in',
+      over.flatMap(({ row }) => row.incident ?? []),
+    )
+    .where('status', '=', 'closed')
+    .execute();
+  const noted = over.filter(({ row }) => closed.some(({ number }) => number === row.incident));
+  for (const { row } of noted) {
+    await tx.updateTable('alerts').set({ dirty: false }).where('id', '=', row.id).execute();
+    await appendJournal(tx, {
+      incident: row.incident ?? '',
+      at,
+      actor: `source:${row.data.source}`,
+      kind: 'note_added',
+      data: { text: 'The product says that it is over.', alert: row.id, alertKey: row.data.alertKey },
+    });
+  }
+  return pending.filter((one) => !noted.includes(one));
 }
 
 /** Alerts of one batch that share a key, directly or over others, belong together whatever their order. */
 function unite(pending: readonly Pending[]): Pending[][] {
-  const groups: { keys: Set<string>; members: Pending[] }[] = [];
+  const groups: { keys: Set<string>; seeks: Set<string>; members: Pending[] }[] = [];
   for (const one of pending) {
-    const touching = groups.filter(({ keys }) => one.keys.some((key) => keys.has(key)));
+    const touching = groups.filter(
+      ({ keys, seeks }) =>
+        seeksOf(one).some((key) => keys.has(key)) || one.keys.some((key) => seeks.has(key)),
+    );
     const merged = {
       keys: new Set([...one.keys, ...touching.flatMap(({ keys }) => [...keys])]),
+      seeks: new Set([...seeksOf(one), ...touching.flatMap(({ seeks }) => [...seeks])]),
       members: [...touching.flatMap(({ members }) => members), one],
     };
     for (const old of touching) groups.splice(groups.indexOf(old), 1);
@@ -74,6 +127,7 @@ function unite(pending: readonly Pending[]): Pending[][] {
 async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at: Date): Promise<void> {
   const keys = [...new Set(group.flatMap((one) => one.keys))];
   const since = new Date(at.getTime() - options.windowMinutes * 60_000);
+  const sought = [...new Set(group.flatMap(seeksOf))];
   const already = group.flatMap(({ row }) => row.incident ?? []);
   const candidates = await tx
     .selectFrom('incidents')
@@ -82,7 +136,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .where((eb) =>
       eb.or([
         ...(already.length === 0 ? [] : [eb('number', 'in', already)]),
-        ...(keys.length === 0
+        ...(sought.length === 0
           ? []
           : [
               eb(
@@ -91,7 +145,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
                 eb
                   .selectFrom('incident_entities')
                   .select('incident')
-                  .where('key', 'in', keys)
+                  .where('key', 'in', sought)
                   .where('last_seen', '>=', since),
               ),
             ]),
@@ -102,7 +156,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .forUpdate()
     .execute();
   const [oldest, ...others] = candidates;
-  const incident = oldest ?? (await openIncident(tx, group, keys, options, since, at));
+  const incident = oldest ?? (await openIncident(tx, group, sought, options, since, at));
   const entries: NewEntry[] = [];
   let seq = incident.alert_seq;
   for (const { row } of group) {
@@ -142,13 +196,12 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       data: { other: other.number },
     });
   }
-  if (keys.length > 0) {
+  for (const some of slices(keys))
     await tx
       .insertInto('incident_entities')
-      .values(keys.map((key) => ({ incident: incident.number, key, last_seen: at })))
+      .values(some.map((key) => ({ incident: incident.number, key, last_seen: at })))
       .onConflict((conflict) => conflict.columns(['key', 'incident']).doUpdateSet({ last_seen: at }))
       .execute();
-  }
   const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity));
   await tx
     .updateTable('incidents')
@@ -179,9 +232,11 @@ async function openIncident(
     .executeTakeFirstOrThrow();
   const number = `INC-${String(year)}-${String(last).padStart(6, '0')}`;
   const worst = group.reduce((a, b) => (b.row.data.severity > a.row.data.severity ? b : a));
+  // The incident that an alert was in before it was updated, else the newest one that knew an entity.
+  const before = group.flatMap(({ row }) => row.incident ?? []).sort();
   const closed =
-    keys.length === 0
-      ? undefined
+    before.length > 0 || keys.length === 0
+      ? before.map((one) => ({ number: one })).at(-1)
       : await tx
           .selectFrom('incident_entities')
           .innerJoin('incidents', 'incidents.number', 'incident_entities.incident')

@@ -11,7 +11,7 @@ export function findHost<T>(hosts: Readonly<Record<string, T>>, ref: HostRef): {
   const entries = Object.entries(hosts);
   const exact = entries.filter(([name]) => names.includes(name.toLowerCase()));
   const found =
-    exact.length > 0 ? exact : entries.filter(([name]) => names.some((one) => mayBeSameHost(one, name)));
+    exact.length > 0 ? exact : entries.filter(([name]) => names.every((one) => mayBeSameHost(one, name)));
   const [first, second] = found;
   if (first === undefined) throw new CordonError('not_found', `host ${ref.name} is not configured here`);
   if (second !== undefined) {

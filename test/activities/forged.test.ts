@@ -280,6 +280,28 @@ describe('what was approved is what is done', () => {
     });
     expect(world.applied).toEqual([]);
   });
+  test('what no rule of the policy allows is denied, whoever asks and whoever approves', async () => {
+    const nothing = worldConfig({
+      policy: { rules: [{ name: 'r', when: { readOnly: true }, require: 'none' }] },
+    });
+    const incident = await openIncident(store, nothing);
+    expect(await first(runner(nothing), waveOf(incident, item()))).toMatchObject({
+      status: 'denied',
+      failure: { type: 'approval_denied' },
+    });
+    expect(world.calls).toEqual([]);
+  });
+  test('under the name of what was done nothing else is done', async () => {
+    const incident = await openIncident(store, free);
+    const activities = runner(free);
+    await settled(activities, waveOf(incident, item()));
+    const other = item({ input: { host: { name: 'ws-9' } } });
+    expect(await first(activities, waveOf(incident, other))).toMatchObject({
+      status: 'failed',
+      failure: { type: 'rejected' },
+    });
+    expect(world.applied).toEqual(['endpoint.isolate_host ws-1']);
+  });
   test('`ask: false` gives nothing away', async () => {
     const incident = await openIncident(store, asking);
     expect(await first(runner(asking), { ...waveOf(incident, item()), ask: false })).toMatchObject({

@@ -2,7 +2,7 @@ import type { CrashPoint } from '../../activities/runner-types';
 import type { ConfigInput } from '../../contracts/config';
 import type { ItemResult, WaveInput } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy';
-import { heartbeatClaims } from '../../store/claims';
+import { heartbeatClaims, storeFirstProbe } from '../../store/claims';
 import { recordDecision } from '../../store/decisions';
 import type { Store } from '../../store/store';
 import { verifyJournal } from '../../store/verify-journal';
@@ -147,6 +147,53 @@ describe('two processes and one item', () => {
     expect(world.applied).toHaveLength(1);
     expect((await kindsOf(store, wave.incident)).filter((kind) => kind === 'action_settled')).toHaveLength(1);
     expect(await leases()).toMatchObject([{ we_did_it: true }]);
+  });
+
+  const revoke = item({
+    id: 'revoke',
+    action: 'identity.revoke_sessions',
+    input: { account: { name: 'kim' } },
+    leaseSeconds: null,
+  });
+  test('the runner fences by itself, also what needs no lock and what its adapter does not ask for', async () => {
+    const config = worldConfig();
+    const [reached, letGo] = [gate(), gate()];
+    const slow = runner(config, async (point) => {
+      if (point !== 'claimed') return;
+      reached.open();
+      await letGo.closed;
+    });
+    const wave = waveOf(await openIncident(store, config), revoke);
+    const late = slow.runWave(wave);
+    await reached.closed;
+    expect(await takeOver('claims', runner(config), wave)).toMatchObject({ status: 'succeeded' });
+    letGo.open();
+    expect((await late).items[0]).toMatchObject({ status: 'running' });
+    expect(world.calls).toHaveLength(1);
+  });
+  test('nothing is written of an outcome that a newer attempt has overtaken', async () => {
+    const config = worldConfig();
+    const [slow, quick] = [runner(config), runner(config)];
+    const wave = waveOf(await openIncident(store, config), revoke);
+    const { reached, letGo } = holdFirst('beforeReply');
+    const late = slow.runWave(wave);
+    await reached;
+    expect(await takeOver('claims', quick, wave)).toMatchObject({ status: 'succeeded' });
+    letGo();
+    expect((await late).items[0]).toMatchObject({ status: 'running' });
+    expect((await kindsOf(store, wave.incident)).filter((kind) => kind === 'action_settled')).toHaveLength(1);
+  });
+  test('what was read first is kept, whoever reads again', async () => {
+    const config = worldConfig();
+    const wave = waveOf(await openIncident(store, config), item());
+    await settled(runner(config), wave);
+    const { action_key: key } = await store.db
+      .selectFrom('claims')
+      .select('action_key')
+      .executeTakeFirstOrThrow();
+    await storeFirstProbe(store, key, { inForce: true, state: {} });
+    const row = store.db.selectFrom('claims').select('first_probe');
+    expect(await row.executeTakeFirst()).toMatchObject({ first_probe: { inForce: false } });
   });
 
   test('while the owner is heard of, the other waits', async () => {
@@ -350,6 +397,19 @@ describe('leases', () => {
     await Promise.all(both.map((one, i) => settled(one, waveOf(incidents[i] ?? '', releaseOf()))));
     expect(await leases()).toMatchObject([{ status: 'released', we_did_it: false }]);
     expect(world.calls).toEqual([]);
+  });
+
+  test('a rollback leaves what another incident holds, and what was contained before us', async () => {
+    const config = worldConfig();
+    world.inForce.add('endpoint.isolate_host ws-0');
+    const activities = runner(config);
+    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
+    for (const name of ['ws-0', 'ws-1', 'ws-2']) await settled(activities, waveOf(first, host(name)));
+    await settled(activities, waveOf(second, host('ws-1')));
+    const order = { incident: first, by: 'person:lee', reason: 'false positive' };
+    expect(await activities.rollBack(order)).toEqual({ released: 3, failed: 0 });
+    expect(world.inForce).toEqual(new Set(['endpoint.isolate_host ws-0', 'endpoint.isolate_host ws-1']));
+    expect(await holders()).toEqual([second]);
   });
 
   const block = item({ id: 'block', action: 'network.block_ip', input: { ip: '203.0.113.9' } });
