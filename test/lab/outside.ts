@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDevServer } from '../../temporal-config/dev-server';
+import { obtainDevServer } from '../../temporal-config/dev-server';
 import { readRows, Table } from './table';
 
 const PROGRAMS = {
@@ -82,15 +82,11 @@ async function prepare(): Promise<string | undefined> {
   );
   if (tried.status !== 0) return `namespaces or nftables are not permitted here: ${tried.stderr.trim()}`;
   // The lab has no way out, so what must be fetched is fetched before.
-  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-lab-temporal-'));
   try {
-    const server = await startDevServer({ dataDir, progress: (line) => console.log(line) });
-    await server.stop();
+    await obtainDevServer((line) => console.log(line));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
