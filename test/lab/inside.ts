@@ -29,10 +29,13 @@ export async function inside(folder: string, signal: AbortSignal): Promise<Table
   const station = new Station(folder, signal, say);
   const cordon = new Cordon(station);
   const running: Pick<Component, 'name' | 'stop'>[] = [];
+  const starting: Promise<unknown>[] = [];
   const start = async <H extends Contribution>(component: Component<H>): Promise<H> => {
     running.push(component);
     const begun = Date.now();
-    const handle = await component.start(station);
+    const coming = component.start(station);
+    starting.push(coming);
+    const handle = await coming;
     say(`${component.name} is up (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
     return handle;
   };
@@ -56,6 +59,8 @@ export async function inside(folder: string, signal: AbortSignal): Promise<Table
   } catch (error) {
     table.fail('the run', error);
   } finally {
+    // What is half up is let come up: it can then be told to end.
+    await Promise.allSettled(starting);
     await takeDown(running, station, table);
   }
   return table;
