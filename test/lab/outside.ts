@@ -28,6 +28,7 @@ const PROGRAMS = {
   rsyslogd: 'rsyslog',
   restic: 'restic',
   openssl: 'openssl',
+  crowdsec: 'crowdsec',
 } as const;
 const INSTALL = join(__dirname, 'install.sh');
 const LIMIT_MS = 10 * 60_000;
