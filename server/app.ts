@@ -6,6 +6,7 @@ import type { CallContext } from '../contracts/integration';
 import type { Source } from '../contracts/source';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
+import { pollMetrics } from './poll-metrics';
 import { problemJson, Problem } from './problem';
 import { apiRoutes, type PlaybookInfo } from './routes/api';
 import { hookRoutes } from './routes/hooks';
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): Express {
     labelNames: ['source', 'duplicate'],
     registers: [registry],
   });
+  pollMetrics(deps.store, registry);
 
   app.use((request, response, next) => {
     response.setHeader('X-Request-Id', randomUUID());

@@ -255,8 +255,12 @@ export interface BlocklistEntries {
 }
 export interface PollCursors {
   connection: string;
-  cursor: Jsonb<JsonObject>;
-  polled_at: Time;
+  /** Null until a poll has succeeded. */
+  cursor: ColumnType<JsonObject | null, string | null, string | null>;
+  polled_at: OptionalTime;
+  /** Polls that failed since the last that did not. */
+  failures: number;
+  error: string | null;
 }
 export interface IncidentCounters {
   year: number;

@@ -8,6 +8,12 @@ const activities = proxyActivities<CordonActivities>({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '1 minute', maximumAttempts: 20 },
 });
 
+/** A poll gives up after 30 s by itself: one whose worker died is begun again soon, or nothing is seen for ten minutes. */
+const polling = proxyActivities<Pick<CordonActivities, 'pollSource'>>({
+  startToCloseTimeout: '45 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '1 minute', maximumAttempts: 20 },
+});
+
 /** One chore of the installation: started by a schedule, or by a person's click. */
 export async function maintenance(untrusted: unknown): Promise<unknown> {
   const input = MaintenanceInput.safeParse(untrusted);
@@ -22,6 +28,6 @@ export async function maintenance(untrusted: unknown): Promise<unknown> {
     case 'roll_back':
       return activities.rollBack({ incident: data.incident, by: data.by, reason: data.reason });
     case 'poll_source':
-      return activities.pollSource({ connection: data.connection });
+      return polling.pollSource({ connection: data.connection });
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Connection, ScheduleAlreadyRunning, type Client } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { ConnectionRegistry } from '../../activities/connections';
@@ -11,7 +11,6 @@ import { readAlerts } from '../../activities/incident';
 import { currentActivity } from '../../activities/temporal';
 import { AssetIndex } from '../../contracts/assets';
 import type { Config } from '../../contracts/config';
-import { MAINTENANCE_WORKFLOW, type MaintenanceInput } from '../../contracts/messages';
 import { INTEGRATIONS } from '../../integrations';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
@@ -30,10 +29,10 @@ import { setUpNamespace } from '../../temporal-config/namespace';
 import { createWorker } from '../../temporal-config/worker';
 import { PLAYBOOKS } from '../../workflows/registry';
 import { checkConfig, readConfigFile } from './load-config';
+import { schedule } from './schedules';
 import { startSimulatedEstate } from './simulated-estate';
 
 const SEAL_EVERY_MS = 60_000;
-const SWEEP_EVERY = '60s';
 
 /** A running Cordon. */
 export interface Running {
@@ -215,37 +214,6 @@ async function devTemporal(dataDir: string, say: Say, cleanups: Cleanup[]): Prom
   const server = await startDevServer({ dataDir, progress: say });
   cleanups.push(() => server.stop());
   return { address: server.address };
-}
-
-/** The chores that time brings: leases that are due, sources that are polled. Made once; a change of the interval is taken over. */
-async function schedule(client: Client, taskQueue: string, config: Config): Promise<void> {
-  const chores: [string, string, MaintenanceInput][] = [
-    ['cordon/sweep-leases', SWEEP_EVERY, { task: 'sweep_leases' }],
-  ];
-  for (const connection of config.connections) {
-    if (connection.pollSeconds !== undefined)
-      chores.push([
-        `cordon/poll/${connection.id}`,
-        `${String(connection.pollSeconds)}s`,
-        { task: 'poll_source', connection: connection.id },
-      ]);
-  }
-  for (const [scheduleId, every, input] of chores) {
-    const spec = { intervals: [{ every: every as `${number}s` }] };
-    const action = {
-      type: 'startWorkflow' as const,
-      workflowType: MAINTENANCE_WORKFLOW,
-      taskQueue,
-      args: [input],
-      workflowId: scheduleId,
-    };
-    try {
-      await client.schedule.create({ scheduleId, spec, action, policies: { overlap: 'SKIP' } });
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await client.schedule.getHandle(scheduleId).update((previous) => ({ ...previous, spec, action }));
-    }
-  }
 }
 
 function demoHookSecret(dataDir: string): string {

@@ -9,6 +9,7 @@ interface FakeDecision {
   value: string;
   scenario: string;
   untilMs: number;
+  simulated?: boolean;
 }
 
 export interface FakeAlert {
@@ -94,6 +95,8 @@ const findAlerts: Handler = ({ query }, state) => {
       wanted === 'true' || any(alert, (one) => one.origin === 'crowdsec' || one.origin === 'cscli'),
     limit: () => () => true,
   };
+  // 1.4 never answers this when there are fewer.
+  if (Number(query.get('limit')) > LIMIT) return { status: 500, body: { message: 'too many' } };
   let found = [...state.alerts];
   for (const [name, value] of query) {
     const filter = filters[name];

@@ -86,7 +86,8 @@ const STATEMENTS = [
     stored_at timestamptz NOT NULL, by_action text NOT NULL, PRIMARY KEY (incident, sha256, name))`,
   `CREATE TABLE blocklist_entries (
     list text NOT NULL, ip text NOT NULL, reason text NOT NULL, expires_at timestamptz, PRIMARY KEY (list, ip))`,
-  `CREATE TABLE poll_cursors (connection text PRIMARY KEY, cursor jsonb NOT NULL, polled_at timestamptz NOT NULL)`,
+  `CREATE TABLE poll_cursors (
+    connection text PRIMARY KEY, cursor jsonb, polled_at timestamptz, failures integer NOT NULL, error text)`,
 ];
 
 /** The tables that `schema.ts` types. Released migrations never change; a new one is a new file. @public */

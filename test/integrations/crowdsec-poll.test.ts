@@ -104,6 +104,7 @@ describe('alerts of CrowdSec, a stand-in', () => {
   test('our own bans, manual decisions, blocklists and simulated scenarios are no news', async () => {
     const { add, decision } = world;
     add({ machine_id: CROWDSEC_MACHINE, scenario: 'cordon/INC-2026-000042', decisions: [decision('cscli')] });
+    add({ machine_id: CROWDSEC_MACHINE, scenario: 'cordon/INC-2026-000043' });
     add({ decisions: [decision('cscli')] });
     add({ source: { scope: 'crowdsecurity/community-blocklist', value: '' } });
     add({ source: { scope: 'lists:example', value: '' } });
@@ -111,7 +112,7 @@ describe('alerts of CrowdSec, a stand-in', () => {
     trial.rest = { ...trial.rest, simulated: true };
     expect(await world.titles()).toEqual([]);
     add({ decisions: [decision('crowdsec')] });
-    expect(await world.titles()).toEqual([by(6)]);
+    expect(await world.titles()).toEqual([by(7)]);
   });
 
   test('an alert without an id is told of, and one that is broken elsewhere is taken as far as it goes', async () => {

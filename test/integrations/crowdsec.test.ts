@@ -2,7 +2,7 @@ import { CordonError } from '../../contracts/errors';
 import { Secret } from '../../contracts/secret';
 import crowdsec from '../../integrations/crowdsec';
 import { remainingMs } from '../../integrations/crowdsec/client';
-import { startFakeLapi } from '../../integrations/crowdsec/fake';
+import { startFakeLapi, type FakeAlert } from '../../integrations/crowdsec/fake';
 import { fakeCallContext, fakeConnectTools } from '../contract/call-context';
 import { contractSuite } from '../contract/contract-suite';
 import { CROWDSEC_MACHINE, NO_CROWDSEC, startCrowdsec, type Crowdsec } from '../support/crowdsec';
@@ -114,6 +114,22 @@ describe('CrowdSec, a stand-in', () => {
     await expect(block()).rejects.toMatchObject({ type: 'unavailable', maybeApplied: true });
     await expect(block()).resolves.toMatchObject({ output: { token: '1' } });
     expect(world.fake.ledger().applied).toEqual({ [`ban ${IP}`]: 1 });
+  });
+
+  test.each([
+    ['of a scenario in simulation', (one: FakeAlert) => void (one.decisions[0]!.simulated = true)],
+    [
+      'that our account made for another purpose',
+      (one: FakeAlert) => void (one.decisions[0]!.scenario = 'x'),
+    ],
+    ['that is no ban', (one: FakeAlert) => void (one.decisions[0]!.type = 'captcha')],
+    ['of another account', (one: FakeAlert) => void (one.machine_id = 'detector')],
+  ])('a decision %s is not our ban', async (_which, change) => {
+    await block();
+    const { probe } = world.connection.handlers['network.block_ip']!;
+    expect((await probe!({ ip: IP }, context)).inForce).toBe(true);
+    change(world.fake.state().alerts[0]!);
+    expect((await probe!({ ip: IP }, context)).inForce).toBe(false);
   });
 
   test('a reply that cannot be understood is no proof of anything', async () => {
@@ -234,7 +250,8 @@ withCrowdsec(`CrowdSec${NO_CROWDSEC === undefined ? '' : ` (skipped: ${NO_CROWDS
 
     test('two spellings of one IPv6 address are one ban', async () => {
       await block().act({ ip: '2001:DB8:0:0::1' }, context, undefined);
-      expect((await block().probe!({ ip: '2001:db8::1' }, context)).inForce).toBe(true);
+      for (const ip of ['2001:db8::1', '2001:DB8::0:1'])
+        expect((await block().probe!({ ip }, context)).inForce).toBe(true);
       await unblock().act({ ip: '2001:db8::1' }, context, undefined);
       expect(await lapi.decisions('2001:db8::1')).toEqual([]);
     });

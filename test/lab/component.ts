@@ -23,7 +23,7 @@ export interface Lab {
   readonly folder: string;
   /** Fires when the run ends early. */
   readonly signal: AbortSignal;
-  /** Hosts by name: `fin-ws-042`, `fin-fs-01`, `peer` (in the same network), `attacker` (outside). */
+  /** Hosts by name: `fin-ws-042`, `fin-fs-01`, `bastion`, `peer` (in the same network), `attacker` (outside). */
   readonly hosts: ReadonlyMap<string, LabHost>;
   host(name: string): LabHost;
   say(line: string): void;

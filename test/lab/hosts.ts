@@ -31,6 +31,7 @@ interface Spec {
 const HOSTS: readonly Spec[] = [
   { name: 'fin-ws-042', address: '198.51.100.11', services: ['rsyslogd', 'sshd', 'clamd'] },
   { name: 'fin-fs-01', address: '198.51.100.12', services: ['rsyslogd', 'sshd', 'clamd'] },
+  { name: 'bastion', address: '198.51.100.15', services: ['rsyslogd', 'sshd', 'clamd'] },
   { name: 'peer', address: '198.51.100.14', services: [] },
   { name: 'attacker', address: '203.0.113.66', services: [] },
 ];

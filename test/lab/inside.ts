@@ -4,12 +4,14 @@ import type { Config, ConfigInput } from '../../contracts/config';
 import { Authority } from './authority';
 import type { Component, Contribution } from './component';
 import { BACKUP_ENV, BackupsComponent } from './components/backups';
+import { CrowdsecComponent } from './components/crowdsec';
 import { DIRECTORY_ENV, DirectoryComponent } from './components/directory';
 import { MAIL_ENV, MailComponent } from './components/mail';
 import { Cordon } from './cordon';
 import { Station } from './lab';
 import { play } from './play';
 import { account } from './scenarios/account';
+import { bruteForce } from './scenarios/brute-force';
 import { mailing } from './scenarios/mailing';
 import { malware } from './scenarios/malware';
 import { ransomware } from './scenarios/ransomware';
@@ -29,10 +31,13 @@ export async function inside(folder: string, signal: AbortSignal): Promise<Table
   const station = new Station(folder, signal, say);
   const cordon = new Cordon(station);
   const running: Pick<Component, 'name' | 'stop'>[] = [];
+  const starting: Promise<unknown>[] = [];
   const start = async <H extends Contribution>(component: Component<H>): Promise<H> => {
     running.push(component);
     const begun = Date.now();
-    const handle = await component.start(station);
+    const coming = component.start(station);
+    starting.push(coming);
+    const handle = await coming;
     say(`${component.name} is up (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
     return handle;
   };
@@ -45,17 +50,23 @@ export async function inside(folder: string, signal: AbortSignal): Promise<Table
     const mail = await start(new MailComponent(authority));
     const backups = await start(new BackupsComponent());
     const directory = await directoryUp;
-    const parts: Contribution[] = [hosts, directory, mail, backups, LIST];
+    const crowdsec = await start(new CrowdsecComponent());
+    const parts: Contribution[] = [hosts, directory, mail, backups, crowdsec, LIST];
     running.push({ name: 'Cordon', stop: () => cordon.stop() });
     Object.assign(process.env, DIRECTORY_ENV, MAIL_ENV, BACKUP_ENV, SOURCE_ENV);
     const configFile = writeConfig(folder, parts);
     await cordon.start(configFile);
     say('Cordon is up');
     const stage = { station, cordon, table, parts, configFile };
-    await play([malware, account(directory), ransomware(backups), mailing(mail)], stage);
+    await play(
+      [malware, account(directory), ransomware(backups), mailing(mail), bruteForce(crowdsec)],
+      stage,
+    );
   } catch (error) {
     table.fail('the run', error);
   } finally {
+    // What is half up is let come up: it can then be told to end.
+    await Promise.allSettled(starting);
     await takeDown(running, station, table);
   }
   return table;

@@ -43,7 +43,7 @@ export class Station implements Lab {
   }
 
   run(argv: readonly string[], options?: SpawnOptions): Promise<string> {
-    return run(argv, options);
+    return run(argv, { ...options, signal: this.signal });
   }
 
   async until(what: string, condition: () => Promise<boolean> | boolean, limitMs = LIMIT_MS): Promise<void> {

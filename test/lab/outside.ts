@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDevServer } from '../../temporal-config/dev-server';
+import { obtainDevServer } from '../../temporal-config/dev-server';
 import { readRows, Table } from './table';
 
 const PROGRAMS = {
@@ -27,6 +28,7 @@ const PROGRAMS = {
   rsyslogd: 'rsyslog',
   restic: 'restic',
   openssl: 'openssl',
+  crowdsec: 'crowdsec',
 } as const;
 const INSTALL = join(__dirname, 'install.sh');
 const LIMIT_MS = 10 * 60_000;
@@ -53,8 +55,9 @@ export async function outside(): Promise<number> {
   });
   const { passed, failed, skipped } = table.counts;
   console.log(table.toString());
-  if (failed === 0) rmSync(folder, { recursive: true, force: true });
-  else console.log(`The logs of this run are in ${folder}`);
+  if (failed > 0) console.log(`The logs of this run are in ${keepLogs(folder)}`);
+  // With a mount in it, it would be the machine's files that are removed.
+  if (mountsOf(folder).length === 0) rmSync(folder, { recursive: true, force: true });
   const results = process.env['LAB_RESULTS'];
   if (results !== undefined && results !== '') writeFileSync(results, JSON.stringify(table.counts));
   console.log(`lab: ${String(passed)} passed, ${String(failed)} failed, ${String(skipped)} skipped`);
@@ -82,15 +85,11 @@ async function prepare(): Promise<string | undefined> {
   );
   if (tried.status !== 0) return `namespaces or nftables are not permitted here: ${tried.stderr.trim()}`;
   // The lab has no way out, so what must be fetched is fetched before.
-  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-lab-temporal-'));
   try {
-    const server = await startDevServer({ dataDir, progress: (line) => console.log(line) });
-    await server.stop();
+    await obtainDevServer((line) => console.log(line));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
@@ -150,6 +149,19 @@ async function leftovers(folder: string): Promise<string[]> {
     if (left.length === 0 || Date.now() > deadline) return left;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** Copies what Cordon and the hosts have logged to a folder of its own. */
+function keepLogs(folder: string): string {
+  const kept = mkdtempSync(join(tmpdir(), 'cordon-lab-logs-'));
+  const take = (from: string, to: string): void => {
+    if (existsSync(join(folder, from))) cpSync(join(folder, from), join(kept, to), { recursive: true });
+  };
+  take('log', '.');
+  take('cordon/cordon.log', 'cordon.json.log');
+  const hosts = join(folder, 'hosts');
+  for (const host of existsSync(hosts) ? readdirSync(hosts) : []) take(join('hosts', host, 'var/log'), host);
+  return kept;
 }
 
 function processesOf(folder: string, namespaces: ReadonlySet<string>): string[] {

@@ -12,6 +12,8 @@ export interface SpawnOptions {
   timeoutMs?: number;
   /** What the program reads; nothing when left out. */
   input?: string;
+  /** Ends a program that is run to its end. */
+  signal?: AbortSignal;
 }
 
 /** A program that goes on until it is stopped. */
@@ -91,6 +93,7 @@ export function run(argv: readonly string[], options: SpawnOptions = {}): Promis
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));

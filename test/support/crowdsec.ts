@@ -36,6 +36,15 @@ export const NO_CROWDSEC = [CROWDSEC, CSCLI, PATTERNS, ...ITEMS.map((item) => jo
 /** Machine account for Cordon. */
 export const CROWDSEC_MACHINE = 'cordon';
 
+export interface EnforcedDecision {
+  id: number;
+  origin: string;
+  type: string;
+  value: string;
+  scenario: string;
+  duration: string;
+}
+
 export interface CrowdsecFiles {
   readonly url: string;
   /** Password of the machine account. */
@@ -46,8 +55,8 @@ export interface CrowdsecFiles {
   readonly cscli: readonly string[];
   /** Adds the accounts: for the detector itself, for Cordon, and for a bouncer. */
   readonly accounts: readonly (readonly string[])[];
-  /** Decisions in force on an address, as a bouncer sees them. */
-  decisions(ip: string): Promise<{ id: number; origin: string; scenario: string; duration: string }[]>;
+  /** Decisions in force, as a bouncer sees them: on one address, or all. */
+  decisions(ip?: string): Promise<EnforcedDecision[]>;
 }
 
 export interface CrowdsecLayout {
@@ -97,12 +106,13 @@ export function layOutCrowdsec({ folder, port, logs = [], remediate }: CrowdsecL
       [...cscli, 'bouncers', 'add', 'bouncer', '-k', bouncerKey],
     ],
     decisions: async (ip) => {
-      const reply = await fetch(`${url}/v1/decisions?ip=${encodeURIComponent(ip)}`, {
+      const query = ip === undefined ? '' : `?ip=${encodeURIComponent(ip)}`;
+      const reply = await fetch(`${url}/v1/decisions${query}`, {
         headers: { 'X-Api-Key': bouncerKey },
         signal: AbortSignal.timeout(10_000),
       });
       if (!reply.ok) throw new Error(`the bouncer is answered ${String(reply.status)}`);
-      return ((await reply.json()) ?? []) as Awaited<ReturnType<CrowdsecFiles['decisions']>>;
+      return ((await reply.json()) ?? []) as EnforcedDecision[];
     },
   };
 }
