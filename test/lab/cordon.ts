@@ -4,13 +4,19 @@ import { join } from 'node:path';
 import axios from 'axios';
 import type { ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
-import type { Lab } from './component';
-import type { LabProcess } from './processes';
+import type { LabProcess, SpawnOptions } from './processes';
 
 const ROOT = join(__dirname, '..', '..');
 const PORT = 8233;
 const READY_MS = 120_000;
 const CALL_MS = 15_000;
+
+/** Where it runs. */
+interface Station {
+  readonly folder: string;
+  spawn(name: string, argv: readonly string[], options?: SpawnOptions): LabProcess;
+  until(what: string, condition: () => Promise<boolean> | boolean, limitMs?: number): Promise<void>;
+}
 
 /** What the API shows of an incident. */
 export interface Incident {
@@ -31,7 +37,7 @@ export class Cordon {
   #process: LabProcess | undefined;
   #starts = 0;
 
-  constructor(private readonly lab: Lab) {
+  constructor(private readonly lab: Station) {
     this.#dataDir = join(lab.folder, 'cordon');
   }
 

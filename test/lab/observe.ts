@@ -4,16 +4,17 @@ import type { Lab, LabHost } from './component';
 import type { LabProcess } from './processes';
 import { succeeds } from './processes';
 
-const SECOND = '1';
+/** Long enough for a loaded machine; what is cut stays cut. */
+const SECONDS = '2';
 
-/** Whether an echo request from there is answered within a second. */
+/** Whether an echo request from there is answered in time. */
 export function pings(from: LabHost, address: string): Promise<boolean> {
-  return yes(() => from.net(['ping', '-n', '-q', '-c', '1', '-W', SECOND, address]));
+  return yes(() => from.net(['ping', '-n', '-q', '-c', '1', '-W', SECONDS, address]));
 }
 
-/** Whether a new TCP connection from there comes about within a second. */
+/** Whether a new TCP connection from there comes about in time. */
 export function connects(from: LabHost, address: string, port: number): Promise<boolean> {
-  return yes(() => from.net(['timeout', SECOND, 'bash', '-c', `: </dev/tcp/${address}/${String(port)}`]));
+  return yes(() => from.net(['timeout', SECONDS, 'bash', '-c', `: </dev/tcp/${address}/${String(port)}`]));
 }
 
 async function yes(attempt: () => Promise<string>): Promise<boolean> {
@@ -54,7 +55,7 @@ export class Talk {
   }
 
   /** Whether the other end says the word back within the time. */
-  async echoes(word: string, withinMs = 1500): Promise<boolean> {
+  async echoes(word: string, withinMs = 2500): Promise<boolean> {
     this.process.child.stdin?.write(`${word}\n`);
     const until = Date.now() + withinMs;
     while (Date.now() < until) {
@@ -81,7 +82,7 @@ export function sshAnswers(lab: Lab, host: LabHost): Promise<boolean> {
       '-o',
       'BatchMode=yes',
       '-o',
-      'ConnectTimeout=3',
+      'ConnectTimeout=10',
     ],
     ...['-o', 'StrictHostKeyChecking=yes', '-o', `UserKnownHostsFile=${lab.folder}/known_hosts`],
     ...[`root@${host.address}`, 'status'],

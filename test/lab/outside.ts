@@ -30,6 +30,7 @@ const PROGRAMS = {
   openssl: 'openssl',
   crowdsec: 'crowdsec',
 } as const;
+const UNSHARE = 'unshare';
 const INSTALL = join(__dirname, 'install.sh');
 const LIMIT_MS = 10 * 60_000;
 const GONE_MS = 10_000;
@@ -79,7 +80,7 @@ async function prepare(): Promise<string | undefined> {
     if (lacking().length > 0) return `these are missing: ${lacking().join(', ')}.`;
   }
   const tried = spawnSync(
-    'unshare',
+    UNSHARE,
     ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--mount-proc', 'nft', 'add table inet probe'],
     { encoding: 'utf8' },
   );
@@ -111,7 +112,7 @@ function runInside(folder: string): Promise<string> {
     ],
   ];
   // A group of its own: a Ctrl-C at the terminal is ours to pass on.
-  const child = spawn('unshare', argv, { stdio: ['pipe', 'inherit', 'inherit'], detached: true });
+  const child = spawn(UNSHARE, argv, { stdio: ['pipe', 'inherit', 'inherit'], detached: true });
   return new Promise((resolve) => {
     let asked = 0;
     const end = (): void => {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backups, Dataset } from '../components/backups';
 import type { Lab, Scenario } from '../component';
+import type { Cordon } from '../cordon';
 import { CLAMD_PORT } from '../hosts';
 import { clamdSaw, connects, pings, sshAnswers } from '../observe';
 import { LAB_WAZUH } from '../sources';
@@ -52,6 +53,7 @@ export const ransomware = (backups: Backups): Scenario => ({
     const during = await look(lab);
     await cordon.approve(number, 'data.restore_backup', finance.id);
     await cordon.lease('data.restore_backup', finance.id);
+    await hearOf(lab, cordon, number, archive);
     const restored = await backups.read(finance);
     const untouched = await backups.read(archive);
     await cordon.asks(number, 'endpoint.release_host', HOST);
@@ -95,6 +97,21 @@ export const ransomware = (backups: Backups): Scenario => ({
     };
   },
 });
+
+/** Waits for what Cordon says of the dataset. Should it want to restore it, a person who agrees is there: it must refuse by itself. */
+async function hearOf(lab: Lab, cordon: Cordon, number: string, { id }: Dataset): Promise<void> {
+  const wanted = async (): Promise<boolean> =>
+    (await cordon.asked(number))
+      .flatMap(({ items }) => items)
+      .some(({ action, target }) => action === 'data.restore_backup' && target.label === id);
+  await lab.until(
+    `a word about ${id}`,
+    async () => (await wanted()) || (await cordon.incident(number)).attention?.includes(id) === true,
+  );
+  if (!(await wanted())) return;
+  await cordon.approve(number, 'data.restore_backup', id);
+  await cordon.lease('data.restore_backup', id);
+}
 
 async function look(lab: Lab): Promise<string> {
   const [host, peer] = [lab.host(HOST), lab.host('peer')];
