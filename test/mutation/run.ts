@@ -116,8 +116,9 @@ async function main(): Promise<number> {
   const folders = Array.from({ length: Math.max(1, Number(values.jobs)) }, copyOfTree);
   try {
     const files = [...new Set(todo.map(({ test }) => test))];
-    say(`${String(todo.length)} mutants; first the ${String(files.length)} test files as they are`);
-    const sound = await jest(folders[0] ?? '', ...files);
+    say(`${String(todo.length)} mutants; first their tests in ${String(files.length)} files as they are`);
+    const names = todo.map(({ fails }) => literal(fails)).join('|');
+    const sound = await jest(folders[0] ?? '', ...files, '-t', names);
     const broken =
       sound === 'hangs'
         ? ['they hang']
