@@ -1,6 +1,5 @@
 import type { CrashPoint } from '../../activities/runner-types';
 import type { ConfigInput } from '../../contracts/config';
-import type { ItemResult, WaveInput } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import { heartbeatClaims, storeFirstProbe } from '../../store/claims';
 import { recordDecision } from '../../store/decisions';
@@ -8,13 +7,15 @@ import type { Store } from '../../store/store';
 import { verifyJournal } from '../../store/verify-journal';
 import {
   decide,
+  gate,
+  holdFirst,
   item,
   kindsOf,
   killSwitch,
   openIncident,
-  releaseOf,
   runnerOn,
   settled,
+  takeOver,
   waveOf,
   World,
   worldConfig,
@@ -58,48 +59,8 @@ function runner(config = worldConfig(), at?: (point: CrashPoint) => Promise<void
   return made;
 }
 
-function gate(): { closed: Promise<void>; open: () => void } {
-  let open: () => void = () => undefined;
-  const closed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { closed, open };
-}
-
-/** The first call that reaches the product waits there until it is let go; the next ones pass. */
-function holdFirst(at: 'beforeTold' | 'beforeReply'): { reached: Promise<void>; letGo: () => void } {
-  const [reached, letGo] = [gate(), gate()];
-  let first = true;
-  world[at] = async () => {
-    if (!first) return;
-    first = false;
-    reached.open();
-    await letGo.closed;
-  };
-  return { reached: reached.closed, letGo: letGo.open };
-}
-
-/** As if the owner of these rows had not been heard of; asked until another takes over, because the owner still lives. */
-async function takeOver(
-  table: 'claims' | 'lease_locks',
-  other: Activities,
-  wave: WaveInput,
-): Promise<ItemResult> {
-  for (let tries = 0; tries < 50; tries++) {
-    await store.db.updateTable(table).set({ heartbeat_at: LONG_AGO }).execute();
-    const [result] = (await other.runWave(wave)).items;
-    if (result !== undefined && result.status !== 'running') return result;
-  }
-  throw new Error('nobody took over');
-}
-
 const leases = () => store.db.selectFrom('leases').select(['status', 'we_did_it', 'target_key']).execute();
-const holders = async (): Promise<string[]> =>
-  (await store.db.selectFrom('lease_holders').select('incident').where('released_at', 'is', null).execute())
-    .map(({ incident }) => incident)
-    .sort();
 const host = (name: string) => item({ id: `isolate/${name}`, input: { host: { name } } });
-const release = (name: string) => releaseOf({ id: `release/${name}`, input: { host: { name } } });
 
 describe('two processes and one item', () => {
   test('both run the wave at once, twenty times: one effect each time', async () => {
@@ -118,10 +79,10 @@ describe('two processes and one item', () => {
     const config = worldConfig();
     const [slow, quick] = [runner(config), runner(config)];
     const wave = waveOf(await openIncident(store, config), item());
-    const { reached, letGo } = holdFirst('beforeTold');
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
     const late = slow.runWave(wave);
     await reached;
-    expect(await takeOver('claims', quick, wave)).toMatchObject({ status: 'succeeded' });
+    expect(await takeOver(store, 'claims', quick, wave)).toMatchObject({ status: 'succeeded' });
     letGo();
     expect((await late).items[0]).toMatchObject({ status: 'running' });
     expect(await settled(slow, wave)).toMatchObject({ status: 'succeeded' });
@@ -138,10 +99,10 @@ describe('two processes and one item', () => {
     const config = worldConfig();
     const [slow, quick] = [runner(config), runner(config)];
     const wave = waveOf(await openIncident(store, config), item());
-    const { reached, letGo } = holdFirst('beforeReply');
+    const { reached, letGo } = holdFirst(world, 'beforeReply');
     const late = slow.runWave(wave);
     await reached;
-    expect(await takeOver('claims', quick, wave)).toMatchObject({ status: 'succeeded' });
+    expect(await takeOver(store, 'claims', quick, wave)).toMatchObject({ status: 'succeeded' });
     letGo();
     expect((await late).items[0]).toMatchObject({ status: 'running' });
     expect(world.applied).toHaveLength(1);
@@ -166,7 +127,7 @@ describe('two processes and one item', () => {
     const wave = waveOf(await openIncident(store, config), revoke);
     const late = slow.runWave(wave);
     await reached.closed;
-    expect(await takeOver('claims', runner(config), wave)).toMatchObject({ status: 'succeeded' });
+    expect(await takeOver(store, 'claims', runner(config), wave)).toMatchObject({ status: 'succeeded' });
     letGo.open();
     expect((await late).items[0]).toMatchObject({ status: 'running' });
     expect(world.calls).toHaveLength(1);
@@ -175,10 +136,10 @@ describe('two processes and one item', () => {
     const config = worldConfig();
     const [slow, quick] = [runner(config), runner(config)];
     const wave = waveOf(await openIncident(store, config), revoke);
-    const { reached, letGo } = holdFirst('beforeReply');
+    const { reached, letGo } = holdFirst(world, 'beforeReply');
     const late = slow.runWave(wave);
     await reached;
-    expect(await takeOver('claims', quick, wave)).toMatchObject({ status: 'succeeded' });
+    expect(await takeOver(store, 'claims', quick, wave)).toMatchObject({ status: 'succeeded' });
     letGo();
     expect((await late).items[0]).toMatchObject({ status: 'running' });
     expect((await kindsOf(store, wave.incident)).filter((kind) => kind === 'action_settled')).toHaveLength(1);
@@ -200,7 +161,7 @@ describe('two processes and one item', () => {
     const config = worldConfig();
     const [slow, quick] = [runner(config), runner(config)];
     const wave = waveOf(await openIncident(store, config), item());
-    const { reached, letGo } = holdFirst('beforeTold');
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
     const late = slow.runWave(wave);
     await reached;
     expect((await quick.runWave(wave)).items[0]).toMatchObject({ status: 'running' });
@@ -212,7 +173,7 @@ describe('two processes and one item', () => {
   test('a heartbeat speaks for its own claims only', async () => {
     const config = worldConfig();
     const wave = waveOf(await openIncident(store, config), item());
-    const { reached, letGo } = holdFirst('beforeTold');
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
     const late = runner(config).runWave(wave);
     await reached;
     const { action_key: key, owner } = await store.db
@@ -290,14 +251,14 @@ describe('budgets', () => {
     );
     const wave = waveOf(await openIncident(store, config), item());
     await expect(dying.runWave(wave)).rejects.toThrow('kill -9');
-    expect(await takeOver('claims', runner(config), wave)).toMatchObject({ status: 'unknown' });
+    expect(await takeOver(store, 'claims', runner(config), wave)).toMatchObject({ status: 'unknown' });
     expect(world.applied).toHaveLength(1);
   });
 
   test('an item that waits for another’s lock holds no unit meanwhile', async () => {
     const config = budgeted(2);
     const [one, two] = [runner(config), runner(config)];
-    const { reached, letGo } = holdFirst('beforeTold');
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
     const late = one.runWave(waveOf(await openIncident(store, config), item()));
     await reached;
     expect((await two.runWave(waveOf(await openIncident(store, config), item()))).items[0]).toMatchObject({
@@ -307,164 +268,6 @@ describe('budgets', () => {
     expect(third.items[0]).toMatchObject({ status: 'succeeded' });
     letGo();
     await late;
-  });
-});
-
-describe('leases', () => {
-  test('two incidents isolate one host at once: one effect and two holders; both let go at once: it is released', async () => {
-    const config = worldConfig();
-    const both = [runner(config), runner(config)] as const;
-    for (let n = 0; n < 10; n++) {
-      const name = `ws-${String(n)}`;
-      const incidents = [await openIncident(store, config), await openIncident(store, config)] as const;
-      const isolated = await Promise.all(
-        both.map((one, i) => settled(one, waveOf(incidents[i] ?? '', host(name)))),
-      );
-      expect(isolated.map(({ status }) => status).sort()).toEqual(['already', 'succeeded']);
-      expect(await holders()).toEqual([...incidents].sort());
-      const released = await Promise.all(
-        both.map((one, i) => settled(one, waveOf(incidents[i] ?? '', release(name)))),
-      );
-      expect(released.map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
-      expect(await holders()).toEqual([]);
-      expect(world.applied.splice(0)).toEqual([
-        `endpoint.isolate_host ${name}`,
-        `endpoint.release_host ${name}`,
-      ]);
-    }
-  }, 60_000);
-
-  test('a release that races with another incident’s isolation: leases equal what is in force', async () => {
-    const config = worldConfig();
-    const both = [runner(config), runner(config)] as const;
-    for (let n = 0; n < 15; n++) {
-      const name = `ws-${String(n)}`;
-      const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
-      await settled(both[0], waveOf(first, host(name)));
-      await Promise.all([
-        settled(both[0], waveOf(first, release(name))),
-        settled(both[1], waveOf(second, host(name))),
-      ]);
-      expect(world.inForce.has(`endpoint.isolate_host ${name}`)).toBe(true);
-      expect(await holders()).toEqual([second]);
-      await settled(both[1], waveOf(second, release(name)));
-      expect(world.inForce.size).toBe(0);
-      expect(await holders()).toEqual([]);
-    }
-  }, 60_000);
-
-  test('one whose lock was taken over meanwhile is fenced, though nobody took its claim', async () => {
-    const config = worldConfig();
-    const [slow, quick] = [runner(config), runner(config)];
-    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
-    const { reached, letGo } = holdFirst('beforeTold');
-    const late = slow.runWave(waveOf(first, item()));
-    await reached;
-    expect(await takeOver('lease_locks', quick, waveOf(second, item()))).toMatchObject({
-      status: 'succeeded',
-    });
-    letGo();
-    expect((await late).items[0]).toMatchObject({ status: 'running' });
-    expect(world.applied).toHaveLength(1);
-    expect(await settled(slow, waveOf(first, item()))).toMatchObject({ status: 'succeeded' });
-    expect(world.applied).toHaveLength(1);
-    expect(await holders()).toEqual([first, second].sort());
-  });
-
-  test('one that lost its lock after its call reads what is in force before it writes a lease', async () => {
-    const config = worldConfig();
-    const [slow, quick] = [runner(config), runner(config)];
-    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
-    const { reached, letGo } = holdFirst('beforeReply');
-    const late = slow.runWave(waveOf(first, item()));
-    await reached;
-    await takeOver('lease_locks', quick, waveOf(second, item()));
-    // It was in force before the second came, so nobody has yet said that it is ours.
-    world.inForce.clear();
-    letGo();
-    await late;
-    expect((await settled(slow, waveOf(first, item()))).status).toBe('succeeded');
-    expect(world.inForce.size).toBe(1);
-  });
-
-  test('what was contained before us is not released by us, whoever lets go last', async () => {
-    const config = worldConfig();
-    world.inForce.add('endpoint.isolate_host ws-1');
-    const both = [runner(config), runner(config)] as const;
-    const incidents = [await openIncident(store, config), await openIncident(store, config)] as const;
-    await Promise.all(both.map((one, i) => settled(one, waveOf(incidents[i] ?? '', item()))));
-    expect(await holders()).toEqual([...incidents].sort());
-    await Promise.all(both.map((one, i) => settled(one, waveOf(incidents[i] ?? '', releaseOf()))));
-    expect(await leases()).toMatchObject([{ status: 'released', we_did_it: false }]);
-    expect(world.calls).toEqual([]);
-  });
-
-  test('a rollback leaves what another incident holds, and what was contained before us', async () => {
-    const config = worldConfig();
-    world.inForce.add('endpoint.isolate_host ws-0');
-    const activities = runner(config);
-    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
-    for (const name of ['ws-0', 'ws-1', 'ws-2']) await settled(activities, waveOf(first, host(name)));
-    await settled(activities, waveOf(second, host('ws-1')));
-    const order = { incident: first, by: 'person:lee', reason: 'false positive' };
-    expect(await activities.rollBack(order)).toEqual({ released: 3, failed: 0 });
-    expect(world.inForce).toEqual(new Set(['endpoint.isolate_host ws-0', 'endpoint.isolate_host ws-1']));
-    expect(await holders()).toEqual([second]);
-  });
-
-  const block = item({ id: 'block', action: 'network.block_ip', input: { ip: '203.0.113.9' } });
-  const due = () => store.db.updateTable('leases').set({ expires_at: LONG_AGO }).execute();
-  test('two sweeps at once lift a lapsed block once', async () => {
-    const config = worldConfig();
-    const [one, two] = [runner(config), runner(config)];
-    await settled(one, waveOf(await openIncident(store, config), block));
-    await due();
-    const { reached, letGo } = holdFirst('beforeTold');
-    const sweeping = one.sweepLeases();
-    await reached;
-    await two.sweepLeases();
-    letGo();
-    expect(await sweeping).toMatchObject({ released: 1 });
-    expect(world.applied).toEqual(['network.block_ip 203.0.113.9', 'network.unblock_ip 203.0.113.9']);
-    expect(world.calls).toHaveLength(2);
-  });
-  test('two sweeps at once extend an isolation and say so once', async () => {
-    const config = worldConfig();
-    const [one, two] = [runner(config), runner(config)];
-    const incident = await openIncident(store, config);
-    await settled(one, waveOf(incident, item()));
-    await due();
-    await Promise.all([one.sweepLeases(), two.sweepLeases()]);
-    expect((await kindsOf(store, incident)).filter((kind) => kind === 'lease_extended')).toHaveLength(1);
-    expect(world.inForce.size).toBe(1);
-  });
-  test('with the kill switch on nothing lapses; what a person asks for is let through', async () => {
-    const config = worldConfig();
-    const activities = runner(config);
-    const incident = await openIncident(store, config);
-    await settled(activities, waveOf(incident, block));
-    await settled(activities, waveOf(incident, item()));
-    await store.db
-      .updateTable('leases')
-      .set({ expires_at: LONG_AGO })
-      .where('action', '=', 'network.block_ip')
-      .execute();
-    await killSwitch(store, true);
-    expect(await activities.sweepLeases()).toEqual({ due: 1, released: 0, failed: 0 });
-    const { id } = await store.db
-      .selectFrom('leases')
-      .select('id')
-      .where('action', '=', 'endpoint.isolate_host')
-      .executeTakeFirstOrThrow();
-    const asked = await activities.releaseLease({
-      leaseId: id,
-      by: 'person:lee',
-      reason: 'the plant stands still',
-    });
-    expect(asked).toEqual({ status: 'released' });
-    expect(world.inForce).toEqual(new Set(['network.block_ip 203.0.113.9']));
-    await killSwitch(store, false);
-    expect(await activities.sweepLeases()).toEqual({ due: 1, released: 1, failed: 0 });
   });
 });
 
@@ -492,7 +295,7 @@ describe('between claim and act', () => {
     const wave = waveOf(await openIncident(store, config), item());
     const { request } = await settled(activities, wave);
     await decide(store, request?.id ?? '', 'lee');
-    const { reached, letGo } = holdFirst('beforeTold');
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
     const working = activities.runWave(wave);
     await reached;
     const answer = await recordDecision(
@@ -509,7 +312,7 @@ describe('between claim and act', () => {
   test('a call that was given up tells the product nothing any more', async () => {
     const config = worldConfig();
     world.timeoutMs = 100;
-    const { letGo } = holdFirst('beforeTold');
+    const { letGo } = holdFirst(world, 'beforeTold');
     const wave = waveOf(await openIncident(store, config), item());
     expect(await settled(runner(config), wave)).toMatchObject({ status: 'succeeded' });
     letGo();
@@ -537,42 +340,5 @@ describe('replies', () => {
       status: 'failed',
       failure: { type: 'unexpected_reply' },
     });
-  });
-});
-
-describe('a host goes back when clean', () => {
-  const scan = (extra: object = {}) =>
-    item({
-      id: 'scan',
-      action: 'endpoint.scan_av',
-      input: { host: { name: 'ws-1' }, ...extra },
-      leaseSeconds: null,
-    });
-  const whenClean = releaseOf({ onlyWhenClean: true });
-  test.each([
-    ['without any scan', false, {}, true, 'awaiting'],
-    ['after a clean one', true, {}, true, 'succeeded'],
-    ['not after a dirty one', true, {}, false, 'awaiting'],
-    ['not after one of some folders', true, { paths: ['/tmp/empty'] }, true, 'awaiting'],
-  ])('%s', async (_what, scans, extra, clean, status) => {
-    const config = worldConfig();
-    const activities = runner(config);
-    const incident = await openIncident(store, config);
-    await settled(activities, waveOf(incident, item()));
-    world.clean = clean;
-    if (scans) await settled(activities, waveOf(incident, scan(extra)));
-    expect(await settled(activities, waveOf(incident, whenClean))).toMatchObject({ status });
-  });
-  test('not after one that began before it was contained', async () => {
-    const config = worldConfig();
-    const activities = runner(config);
-    const incident = await openIncident(store, config);
-    const { reached, letGo } = holdFirst('beforeReply');
-    const scanning = activities.runWave(waveOf(incident, scan()));
-    await reached;
-    await settled(activities, waveOf(incident, item()));
-    letGo();
-    await scanning;
-    expect(await settled(activities, waveOf(incident, whenClean))).toMatchObject({ status: 'awaiting' });
   });
 });

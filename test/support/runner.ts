@@ -295,3 +295,46 @@ export async function kindsOf(store: Store, incident: string): Promise<string[]>
     .execute();
   return rows.map(({ kind }) => kind);
 }
+
+/** Something that waits until a test lets it go on. */
+export function gate(): { closed: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { closed, open };
+}
+
+/** The first call that reaches the product waits there until it is let go; the next ones pass. */
+export function holdFirst(
+  world: World,
+  at: 'beforeTold' | 'beforeReply',
+): { reached: Promise<void>; letGo: () => void } {
+  const [reached, letGo] = [gate(), gate()];
+  let first = true;
+  world[at] = async () => {
+    if (!first) return;
+    first = false;
+    reached.open();
+    await letGo.closed;
+  };
+  return { reached: reached.closed, letGo: letGo.open };
+}
+
+/** As if the owner of these rows had not been heard of; asked until another takes over, because the owner still lives. */
+export async function takeOver(
+  store: Store,
+  table: 'claims' | 'lease_locks',
+  other: Activities,
+  wave: WaveInput,
+): Promise<ItemResult> {
+  for (let tries = 0; tries < 50; tries++) {
+    await store.db
+      .updateTable(table)
+      .set({ heartbeat_at: new Date(0) })
+      .execute();
+    const [result] = (await other.runWave(wave)).items;
+    if (result !== undefined && result.status !== 'running') return result;
+  }
+  throw new Error('nobody took over');
+}

@@ -1,0 +1,25 @@
+/** One check or one step taken out of the product, and the test that must notice. */
+export interface Mutant {
+  readonly what: string;
+  readonly file: string;
+  /** Occurs in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  readonly test: string;
+  /** Part of the full name of a test in that file which must then fail. */
+  readonly fails: string;
+}
+
+export const RUNNER = 'test/activities/runner.test.ts';
+export const FORGED = 'test/activities/forged.test.ts';
+export const PROTECTED = 'test/activities/protected.test.ts';
+export const RACES = 'test/activities/races.test.ts';
+export const LEASES = 'test/activities/leases.test.ts';
+export const CORRELATE = 'test/store/correlate.test.ts';
+export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
+
+type Row = readonly [what: string, find: string, replace: string, test: string, fails: string];
+
+/** Mutants of one file. */
+export const of = (file: string, rows: readonly Row[]): Mutant[] =>
+  rows.map(([what, find, replace, test, fails]) => ({ what, file, find, replace, test, fails }));
