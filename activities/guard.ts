@@ -183,12 +183,12 @@ async function answerOf(
     });
   if (asked.status === 'denied') return denied('It was denied.');
   if (asked.status === 'expired') return expired();
-  const startedBy = context.incident.started_by.replace(/^person:/, '');
-  const count = countVotes(
-    requirement,
-    await votesOn(context.tx, asked.request_id, asked.item_hash),
-    startedBy,
-  );
+  const startedBy = /^person:(.*)$/s.exec(context.incident.started_by)?.[1];
+  // What cannot be taken back is never decided by a channel, whatever its rows say.
+  const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {
+    channels: prepared.spec.impact !== 'irreversible',
+  });
+  const count = countVotes(requirement, votes, startedBy);
   if (count === 'met') return undefined;
   if (count === 'denied') {
     await settleItem(context, prepared, asked, 'denied');

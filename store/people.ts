@@ -5,6 +5,9 @@ import { sha256 } from './canonical';
 import { appendJournal } from './journal';
 import { inTransaction, type Store } from './store';
 
+/** Who the first start lets in; not in any configuration. */
+export const LOCAL_PERSON = 'local';
+
 export interface Person {
   id: string;
   name: string;
@@ -26,11 +29,11 @@ export async function savePerson(
   await inTransaction(store, async (tx) => {
     const before = await tx
       .selectFrom('people')
-      .select(['name', 'roles'])
+      .select(['name', 'roles', 'active'])
       .where('id', '=', person.id)
       .executeTakeFirst();
-    if (before !== undefined && before.name === person.name && JSON.stringify(before.roles) === values.roles)
-      return;
+    const same = before?.name === person.name && JSON.stringify(before.roles) === values.roles;
+    if (same && before.active) return;
     await tx
       .insertInto('people')
       .values({ id: person.id, ...values })
@@ -43,6 +46,32 @@ export async function savePerson(
       kind: 'person_added',
       data: { person: person.id, roles: person.roles },
     });
+  });
+}
+
+/** Brings people to what the configuration says. Who is no longer in it becomes inactive: no token and no channel speaks for them. */
+export async function savePeople(
+  store: Store,
+  people: readonly (Person & { email?: string | undefined })[],
+): Promise<void> {
+  for (const person of people) await savePerson(store, person);
+  const at = await store.now();
+  await inTransaction(store, async (tx) => {
+    const gone = await tx
+      .updateTable('people')
+      .set({ active: false })
+      .where('active', '=', true)
+      .where('id', 'not in', [LOCAL_PERSON, ...people.map(({ id }) => id)])
+      .returning('id')
+      .execute();
+    for (const { id } of gone)
+      await appendJournal(tx, {
+        incident: SYSTEM_CHAIN,
+        at,
+        actor: 'cordon',
+        kind: 'person_deactivated',
+        data: { person: id, why: 'no longer in the configuration' },
+      });
   });
 }
 
@@ -70,6 +99,17 @@ export async function createToken(
     });
   });
   return token;
+}
+
+/** A person who may act; undefined when there is none of that id, or who was made inactive. */
+export async function activePerson(store: Store, id: string): Promise<Person | undefined> {
+  const row = await store.db
+    .selectFrom('people')
+    .select(['id', 'name', 'roles'])
+    .where('id', '=', id)
+    .where('active', '=', true)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { id: row.id, name: row.name, roles: row.roles as Role[] };
 }
 
 /** Whose token it is; undefined when it is unknown, expired or revoked. */

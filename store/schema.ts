@@ -120,6 +120,10 @@ export interface Decisions {
   at: Time;
   /** Order of arrival; the newest of a person counts. */
   n: Generated<string>;
+  /** `person` where the person was authenticated; else `channel:<id>`: all that it says is one voice. */
+  voice: Generated<string>;
+  /** Hash of all that was decided: the same decision id with another one is refused. */
+  content: Generated<string>;
 }
 export interface Claims {
   action_key: string;

@@ -41,8 +41,10 @@ const STATEMENTS = [
   `CREATE TABLE decisions (
     decision_id text NOT NULL, request_id text NOT NULL, item_hash text NOT NULL, person text NOT NULL, roles jsonb NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('approve', 'deny', 'withdraw')), reason text, channel text NOT NULL,
-    at timestamptz NOT NULL, n bigserial, PRIMARY KEY (request_id, item_hash, person, decision_id),
+    at timestamptz NOT NULL, n bigserial, voice text NOT NULL DEFAULT 'person', content text NOT NULL DEFAULT '',
+    PRIMARY KEY (request_id, item_hash, person, decision_id),
     FOREIGN KEY (request_id, item_hash) REFERENCES approval_items)`,
+  `CREATE INDEX decisions_id ON decisions (decision_id)`,
   `CREATE TABLE claims (
     action_key text PRIMARY KEY, incident text NOT NULL, group_id text NOT NULL, item_id text NOT NULL, item_hash text NOT NULL,
     occurrence integer NOT NULL, action text NOT NULL, connection text NOT NULL, target_key text NOT NULL,
