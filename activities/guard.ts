@@ -16,6 +16,7 @@ import {
 import { takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
 import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
+import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
@@ -37,6 +38,8 @@ export interface GuardContext {
   readonly incident: Row<'incidents'>;
   readonly policy: Policy;
   readonly killSwitch: boolean;
+  /** Targets that left the incident with a detached alert. */
+  readonly detached: ReadonlySet<string>;
   readonly ask: boolean;
   readonly isInFlight: (actionKey: string) => boolean;
   /** True the first time; what is held is journaled once, not at every look. */
@@ -120,6 +123,11 @@ async function decide(
   asked: ApprovalItemRow | undefined,
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
+  if (!prepared.spec.readOnly && !prepared.item.release && isDetached(context.detached, prepared.target))
+    return refuse(context, prepared, 'denied', {
+      type: 'rejected',
+      message: `The alert that brought ${prepared.target.key} was detached from this incident.`,
+    });
   const asset = deps.assets.ofTarget(prepared.target);
   if (!prepared.spec.readOnly && asset?.protected === true && !prepared.item.release)
     return refuse(context, prepared, 'denied', {
@@ -183,6 +191,7 @@ async function answerOf(
     });
   if (asked.status === 'denied') return denied('It was denied.');
   if (asked.status === 'expired') return expired();
+  if (asked.status === 'cancelled') return denied('It was taken back: its alert was detached.');
   const startedBy = /^person:(.*)$/s.exec(context.incident.started_by)?.[1];
   // What cannot be taken back is never decided by a channel, whatever its rows say.
   const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {

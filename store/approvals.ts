@@ -67,7 +67,7 @@ export async function insertRequest(
 export async function settleApprovalItem(
   tx: Tx,
   row: Pick<ApprovalItemRow, 'request_id' | 'item_hash'>,
-  status: 'approved' | 'denied' | 'expired',
+  status: 'approved' | 'denied' | 'expired' | 'cancelled',
 ): Promise<boolean> {
   await tx
     .updateTable('approval_items')
