@@ -173,7 +173,8 @@ export function countVotes(
   const seatOf = new Map<number, Approver>();
   const seat = (approver: Approver, seen: Set<number>): boolean =>
     seats.some((roles, index) => {
-      if (seen.has(index) || !approver.some((held) => roles.some((role) => held.includes(role)))) return false;
+      if (seen.has(index) || !approver.some((held) => roles.some((role) => held.includes(role))))
+        return false;
       seen.add(index);
       const sitting = seatOf.get(index);
       if (sitting !== undefined && !seat(sitting, seen)) return false;

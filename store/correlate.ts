@@ -146,8 +146,7 @@ async function joinIncident(
       update: row.incident === incident.number,
       ...(row.requested === null ? {} : { reason: row.requested.reason }),
     };
-    const actor =
-      row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
+    const actor = row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
     entries.push({ incident: incident.number, at, actor, kind: 'alert_joined', data });
   }
   for (const other of others) {

@@ -1,9 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { PersonView, TokenView } from '../contracts/api';
 import { SYSTEM_CHAIN } from '../contracts/journal';
 import type { Role } from '../contracts/values';
 import { sha256 } from './canonical';
 import { appendJournal } from './journal';
+import type { Row } from './schema';
 import { inTransaction, type Store } from './store';
+
+const MAX_LIST = 500;
 
 /** Who the first start lets in; not in any configuration. */
 export const LOCAL_PERSON = 'local';
@@ -76,29 +80,95 @@ export async function savePeople(
 }
 
 /** Makes an API token. The text is returned once; SQL keeps its hash. */
-export async function createToken(
+export async function issueToken(
   store: Store,
-  person: string,
-  label: string,
-  by = 'cordon',
-): Promise<string> {
+  wanted: { person: string; label: string; by: string; lastsMs?: number },
+): Promise<TokenView & { token: string }> {
   const token = `cordon_${randomBytes(24).toString('base64url')}`;
+  const { person, label, by, lastsMs } = wanted;
   const at = await store.now();
+  const expires = lastsMs === undefined ? null : new Date(at.getTime() + lastsMs);
   const id = randomUUID();
   await inTransaction(store, async (tx) => {
     await tx
       .insertInto('tokens')
-      .values({ id, person, hash: sha256(token), label, created_at: at })
+      .values({ id, person, hash: sha256(token), label, created_at: at, expires_at: expires })
       .execute();
     await appendJournal(tx, {
       incident: SYSTEM_CHAIN,
       at,
       actor: by,
       kind: 'token_created',
-      data: { token: id, person, label },
+      data: { token: id, person, label, expiresAt: expires?.toISOString() ?? null },
     });
   });
-  return token;
+  const expiresAt = expires?.toISOString() ?? null;
+  return { id, person, label, createdAt: at.toISOString(), expiresAt, revokedAt: null, token };
+}
+
+/** A token that does not expire, for the first start. */
+export async function createToken(
+  store: Store,
+  person: string,
+  label: string,
+  by = 'cordon',
+): Promise<string> {
+  return (await issueToken(store, { person, label, by })).token;
+}
+
+const viewOf = (row: Omit<Row<'tokens'>, 'hash'>): TokenView => ({
+  id: row.id,
+  person: row.person,
+  label: row.label,
+  createdAt: row.created_at.toISOString(),
+  expiresAt: row.expires_at?.toISOString() ?? null,
+  revokedAt: row.revoked_at?.toISOString() ?? null,
+});
+const TOKEN_COLUMNS = ['id', 'person', 'label', 'created_at', 'expires_at', 'revoked_at'] as const;
+
+/** All tokens, newest first, without what would let anybody in. */
+export async function listTokens({ db }: Store): Promise<TokenView[]> {
+  const rows = await db
+    .selectFrom('tokens')
+    .select(TOKEN_COLUMNS)
+    .orderBy('created_at', 'desc')
+    .limit(MAX_LIST)
+    .execute();
+  return rows.map(viewOf);
+}
+
+/** Ends a token. Doing it twice changes nothing; undefined when there is none of that id. */
+export async function revokeToken(store: Store, id: string, by: string): Promise<TokenView | undefined> {
+  return inTransaction(store, async (tx) => {
+    const row = await tx
+      .selectFrom('tokens')
+      .select(TOKEN_COLUMNS)
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (row === undefined || row.revoked_at !== null) return row === undefined ? undefined : viewOf(row);
+    const at = await store.now();
+    await tx.updateTable('tokens').set({ revoked_at: at }).where('id', '=', id).execute();
+    await appendJournal(tx, {
+      incident: SYSTEM_CHAIN,
+      at,
+      actor: by,
+      kind: 'token_revoked',
+      data: { token: id, person: row.person, label: row.label },
+    });
+    return viewOf({ ...row, revoked_at: at });
+  });
+}
+
+/** Everybody, with their roles. */
+export async function listPeople({ db }: Store): Promise<PersonView[]> {
+  const rows = await db
+    .selectFrom('people')
+    .select(['id', 'name', 'roles', 'active'])
+    .orderBy('id')
+    .limit(MAX_LIST)
+    .execute();
+  return rows.map(({ id, name, roles, active }) => ({ id, name, roles: roles as Role[], active }));
 }
 
 /** A person who may act; undefined when there is none of that id, or who was made inactive. */

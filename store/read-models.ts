@@ -58,6 +58,16 @@ export async function incidentList(
   return { items, next: rows.length > page.limit ? (items.at(-1)?.number ?? null) : null };
 }
 
+/** Whether there is such an incident, open or closed. */
+export async function incidentExists({ db }: Store, number: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('incidents')
+    .select('number')
+    .where('number', '=', number)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** One incident with its alerts, links and what was done. */
 export async function incidentOf(store: Store, number: string): Promise<IncidentDetail | undefined> {
   const row = await incidentRows(store).where('number', '=', number).executeTakeFirst();

@@ -52,7 +52,7 @@ export function approvalHooks({ store, channels, rejected, wake }: ApprovalHookD
     '/hooks/approvals/:channel',
     express.raw({ type: () => true, limit: '2mb' }),
     async (request, response) => {
-      const id = String(request.params['channel']);
+      const id = request.params.channel;
       const channel = channels.find((one) => one.id === id);
       const refuse = (why: string, problem: Problem): never => {
         rejected.inc({ source: channel === undefined ? 'unknown' : channelVoice(channel.id), why });

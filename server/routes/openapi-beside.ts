@@ -107,7 +107,13 @@ export const BESIDE: Record<string, Doc> = {
     },
   },
   '/healthz': {
-    get: { operationId: 'healthz', tags: ['health'], summary: 'The process is alive', security: [], responses: { 200: OK } },
+    get: {
+      operationId: 'healthz',
+      tags: ['health'],
+      summary: 'The process is alive',
+      security: [],
+      responses: { 200: OK },
+    },
   },
   '/readyz': {
     get: {

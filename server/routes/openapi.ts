@@ -32,7 +32,7 @@ function components(named: ReadonlyMap<string, z.ZodType>, io: 'input' | 'output
 }
 
 function parameters(schema: z.ZodObject, where: 'path' | 'query' | 'header'): Doc[] {
-  return Object.entries(schema.shape).map(([name, part]) => {
+  return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, part]) => {
     const { $schema: _draft, ...json } = z.toJSONSchema(part, { ...DRAFT, io: 'input' }) as Doc;
     return {
       name,

@@ -69,7 +69,7 @@ function readBody(request: Request, response: express.Response): Promise<unknown
   return new Promise((resolve, reject) => {
     json(request, response, (error?: unknown) => {
       if (error === undefined) resolve(request.body);
-      else reject(error as Error);
+      else reject(error instanceof Error ? error : new Error('the body could not be read'));
     });
   });
 }
