@@ -9,7 +9,7 @@ export interface Metrics {
 }
 
 /** Counts in SQL, by name; one query each, all over partial indexes. */
-const GAUGES: readonly { name: string; help: string; read(this: void, store: Store): Promise<number> }[] = [
+const GAUGES: readonly { name: string; help: string; read: (store: Store) => Promise<number> }[] = [
   {
     name: 'cordon_incidents_open',
     help: 'Incidents that are open.',
