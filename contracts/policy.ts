@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { actionSpec, type ActionId } from './actions';
+import type { Impact } from './actions/define';
 import { Mode, Role, Severity } from './values';
 
 /** N distinct people, each holding one of the roles. */
@@ -114,6 +115,13 @@ export interface Vote {
   verdict: 'approve' | 'deny' | 'withdraw';
   /** `person` (also when left out): the person was authenticated. Else `channel:<id>`, which only says that it was this person. */
   voice?: string;
+}
+
+const IMPACTS: readonly Impact[] = ['none', 'low', 'high', 'irreversible'];
+
+/** Whether a channel whose highest impact is `maxImpact` may decide. What cannot be taken back, never. */
+export function channelMayDecide(impact: Impact, maxImpact: 'low' | 'high'): boolean {
+  return IMPACTS.indexOf(impact) <= IMPACTS.indexOf(maxImpact);
 }
 
 /** One seat's worth of approval; it may sit where any one of its role sets fits. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
+import { channelMayDecide } from '../contracts/policy';
 import type { Role } from '../contracts/values';
 import { canonicalHash } from './canonical';
 import { appendJournal } from './journal';
@@ -31,8 +32,6 @@ export type DecisionAnswer =
   | { kind: 'reused' }
   | { kind: 'above_impact'; items: { itemHash: string; impact: string }[] };
 
-const IMPACTS = ['none', 'low', 'high', 'irreversible'];
-
 /** Items that a voice may not decide. */
 function aboveImpact(
   voice: Voice,
@@ -42,7 +41,7 @@ function aboveImpact(
   if (onBehalf === undefined) return [];
   return items
     .map(({ item_hash, action }) => ({ itemHash: item_hash, impact: actionSpec(action as ActionId).impact }))
-    .filter(({ impact }) => IMPACTS.indexOf(impact) > IMPACTS.indexOf(onBehalf.maxImpact));
+    .filter(({ impact }) => !channelMayDecide(impact, onBehalf.maxImpact));
 }
 
 /** The items that this decision was recorded for before; `reused` when its id stands for another decision. */
