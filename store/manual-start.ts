@@ -54,7 +54,7 @@ export async function startByHand(
         alert: id,
         incident: found?.number ?? null,
         joined: found !== undefined && found.seq > 1,
-        playbook: found?.playbook ?? playbook ?? null,
+        playbook: found === undefined ? (playbook ?? null) : found.playbook,
         startedBy: found?.startedBy ?? `person:${person}`,
         repeated: accepted.duplicate,
       };
