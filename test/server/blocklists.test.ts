@@ -65,7 +65,7 @@ test('only with a secret of the list; the rotation keeps both; an API token is n
     basic('firewall', ''),
     { Authorization: `Bearer ${server.tokens['adam'] ?? ''}` },
   ]) {
-    const { status, headers: answer } = await get('blocked', headers as Record<string, string>);
+    const { status, headers: answer } = await get('blocked', headers);
     expect([headers, status, answer['www-authenticate']]).toEqual([
       headers,
       401,
