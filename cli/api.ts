@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axios, { isAxiosError } from 'axios';
+import { plain } from './plain-text';
 
 const TIMEOUT_MS = 15_000;
 
@@ -38,8 +39,16 @@ export function hookSecret(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** One call of the API. */
-export async function api<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<T> {
-  return send<T>(method, `/api/v1${path}`, body, { Authorization: `Bearer ${token(process.env)}` });
+export async function api<T>(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
+  return send<T>(method, `/api/v1${path}`, body, {
+    ...headers,
+    Authorization: `Bearer ${token(process.env)}`,
+  });
 }
 
 /** One request; problem+json becomes an ApiError. */
@@ -62,7 +71,8 @@ export async function send<T>(
   } catch (error) {
     if (!isAxiosError(error)) throw error;
     const problem = error.response?.data as { title?: string; detail?: string } | undefined;
-    if (problem?.detail !== undefined) throw new ApiError(`${problem.title ?? 'Error'}: ${problem.detail}`);
+    if (problem?.detail !== undefined)
+      throw new ApiError(plain(`${problem.title ?? 'Error'}: ${problem.detail}`));
     throw new ApiError(
       `No answer from ${serverUrl()} (${error.code ?? error.message}). Is Cordon running? npm start`,
     );

@@ -19,7 +19,7 @@ export async function publishedAddresses({ db }: Store, list: string, at: Date):
 }
 
 /** Entries of the lists that firewalls fetch, in SQL, so that every server process can serve them. */
-export function blocklistStore({ db }: Store): BlocklistStore {
+export function blocklistStore({ db }: Pick<Store, 'db'>): BlocklistStore {
   return {
     get: async (list, ip) => {
       const row = await db
