@@ -36,11 +36,32 @@ function withDemoSecret(env: NodeJS.ProcessEnv, dataDir: string): NodeJS.Process
   return { CORDON_DEMO_HOOK_SECRET: secret, ...env };
 }
 
+/** Where a simulated product would be: `up` starts it and knows. */
+const NOT_STARTED = 'http://127.0.0.1:9';
+
+interface RawConnection {
+  use?: unknown;
+  config?: { url?: unknown };
+}
+
+/** Gives simulated connections the address that `up` gives them. */
+function withSimulated(raw: unknown): unknown {
+  const connections = (raw as { connections?: RawConnection[] } | undefined)?.connections;
+  if (!Array.isArray(connections)) return raw;
+  const amended = connections.map((one) => {
+    const simulated = typeof one.use === 'string' && INTEGRATIONS.get(one.use)?.simulated === true;
+    return simulated && one.config?.url === undefined
+      ? { ...one, config: { ...one.config, url: NOT_STARTED } }
+      : one;
+  });
+  return { ...(raw as object), connections: amended };
+}
+
 function loadConfig(settings: Settings, env: NodeJS.ProcessEnv): { config?: Config; items: Finding[] } {
   const { configFile } = settings;
   try {
     const known = { integrations: INTEGRATIONS, sources: SOURCES };
-    const raw = readConfigFile(configFile);
+    const raw = withSimulated(readConfigFile(configFile));
     const config = checkConfig(raw, configFile, known, withDemoSecret(env, settings.dataDir));
     const counts = `${String(config.connections.length)} connections, ${String(config.sources.length)} sources, ${String(config.people.length)} people`;
     return { config, items: [{ status: 'ok', what: 'configuration', detail: `${configFile}: ${counts}` }] };
@@ -68,7 +89,7 @@ export async function doctor(env: NodeJS.ProcessEnv = process.env): Promise<Doct
   const db: Kysely<Schema> | undefined =
     settings.databaseUrl === undefined ? undefined : openForLooking(settings.databaseUrl);
   try {
-    items.push(...(await Promise.all([database(settings, db), temporal(settings)])));
+    items.push(...(await Promise.all([database(settings, db), temporal(settings, env)])));
     if (config !== undefined) {
       items.push(
         ...config.sources.map(({ id, use }): Finding => ({
@@ -77,7 +98,7 @@ export async function doctor(env: NodeJS.ProcessEnv = process.env): Promise<Doct
           detail: `${use}, secrets present`,
         })),
       );
-      items.push(...(await connections(config, INTEGRATIONS, db)), ...sanity(config));
+      items.push(...(await connections(config, INTEGRATIONS, db, NOT_STARTED)), ...sanity(config));
     }
   } finally {
     // A database that does not answer does not let go of its connections either.

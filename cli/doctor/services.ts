@@ -56,9 +56,9 @@ export function database(settings: Settings, db: Kysely<Schema> | undefined): Pr
 }
 
 /** Temporal: the one that is named answers, or a dev server can be started. */
-export async function temporal({ temporalAddress }: Settings): Promise<Finding> {
+export async function temporal({ temporalAddress }: Settings, env: NodeJS.ProcessEnv): Promise<Finding> {
   if (temporalAddress === undefined) {
-    const program = installedTemporal();
+    const program = installedTemporal(env);
     return {
       status: program === undefined ? 'warning' : 'ok',
       what: 'Temporal',
@@ -101,6 +101,7 @@ export async function connections(
   config: Config,
   integrations: ReadonlyMap<string, Integration>,
   db: Kysely<Schema> | undefined,
+  notStarted: string,
 ): Promise<Finding[]> {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-doctor-'));
   const log = { info: () => undefined, warn: () => undefined };
@@ -111,7 +112,7 @@ export async function connections(
         examine(`connection ${one.id}`, async (signal) => {
           const integration = integrations.get(one.use);
           if (integration === undefined) throw new Error(`there is no integration ${one.use}`);
-          if (integration.simulated && one.config['url'] === undefined)
+          if (integration.simulated && one.config['url'] === notStarted)
             throw new Skipped('simulated: Cordon starts it with itself');
           const tools = { connectionId: one.id, dataDir: () => folder, log, blocklist };
           const connection = integration.connect(integration.config.parse(one.config), tools);
