@@ -162,7 +162,7 @@ test('what an attacker wrote is shown as text', async () => {
     .execute();
   const { data } = await get(await logIn('lea'));
   expect(data).toContain('&#60;script&#62;');
-  expect(data).not.toMatch(/<script|\u202e|\u001b/);
+  for (const part of ['<script', '\u202e', '\u001b']) expect(data).not.toContain(part);
 });
 
 test('logging out ends it in this browser', async () => {
