@@ -133,6 +133,8 @@ describe('who may speak', () => {
   test('only its people, only while they are active, and only those who hold a role it speaks for', async () => {
     const request = await lowRequest();
     expect((await post('chat', answer(request, { person: 'adam' }))).status).toBe(403);
+    const notItsOwn = await post('tickets', answer(request, { person: 'bo' }));
+    expect([notItsOwn.status, notItsOwn.data.detail]).toEqual([403, 'tickets may not speak for bo.']);
     expect((await post('chat', answer(request, { person: 'vera' }))).status).toBe(403);
     expect((await post('chat', answer(request, { person: 'lea' }))).status).toBe(403);
     await server.store.db.updateTable('people').set({ active: false }).where('id', '=', 'bo').execute();
