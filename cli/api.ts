@@ -34,7 +34,9 @@ function token(env: NodeJS.ProcessEnv): string {
 export function hookSecret(env: NodeJS.ProcessEnv = process.env): string {
   const found = env['CORDON_DEMO_HOOK_SECRET'] ?? dataFile('demo-hook-secret', env);
   if (found === undefined)
-    throw new ApiError('No hook secret: set CORDON_DEMO_HOOK_SECRET, or give --secret.');
+    throw new ApiError(
+      'No hook secret: set CORDON_DEMO_HOOK_SECRET, or run this where `npm start` keeps its .cordon folder.',
+    );
   return found;
 }
 

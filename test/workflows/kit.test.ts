@@ -123,6 +123,27 @@ describe('an alert that is detached', () => {
         'release/release_hosts release/isolate_host/host:b2#1',
       ]),
     );
+    expect(ofB(run.items)).not.toContain('eradicate/clean scan_av/host:b2#2');
+    expect(run.stuck).toBeNull();
+  });
+  test('also while it is being brought through the orders that came before it', async () => {
+    const run = await runVirtually(incidentInput([both[0]!]), [full], {
+      commands: [detach],
+      alerts: [{ atMs: HOUR / 2, alert: both[1]! }],
+      answer: (item, { atMs }) => {
+        const ofHostB = JSON.stringify(item.input).includes('b2');
+        if (ofHostB && item.action === 'endpoint.isolate_host')
+          return atMs < HOUR
+            ? { status: 'pending', againInMs: 60_000 }
+            : { status: 'denied', failure: { type: 'rejected', message: 'detached' } };
+        const scan = item.action === 'endpoint.scan_av' && !ofHostB && atMs < 4 * HOUR;
+        return scan ? { status: 'pending', againInMs: 60_000 } : undefined;
+      },
+    });
+    expect(ofB(run.items)).toEqual([
+      'collect/triage collect_triage/host:b2#1',
+      'contain/cut_off isolate_host/host:b2#1',
+    ]);
     expect(run.stuck).toBeNull();
   });
 });

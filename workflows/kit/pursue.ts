@@ -208,5 +208,5 @@ export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promis
       targets.filter((target) => target.set === order.set),
     );
   }
-  for (const target of targets) run.caughtUp.add(target.key);
+  for (const target of targets) if (run.scope.has(target)) run.caughtUp.add(target.key);
 }
