@@ -19,6 +19,7 @@ import {
 import { returnBudget, takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
 import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
+import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
@@ -42,6 +43,8 @@ export interface GuardContext {
   readonly incident: Row<'incidents'>;
   readonly policy: Policy;
   readonly killSwitch: boolean;
+  /** Targets that left the incident with a detached alert. */
+  readonly detached: ReadonlySet<string>;
   readonly ask: boolean;
   readonly isInFlight: (actionKey: string) => boolean;
   /** True the first time; what is held is journaled once, not at every look. */
@@ -127,6 +130,11 @@ async function decide(
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
     return refuse(context, prepared, 'failed', { type: 'rejected', message: 'The incident is closed.' });
+  if (!prepared.spec.readOnly && !prepared.item.release && isDetached(context.detached, prepared.target))
+    return refuse(context, prepared, 'denied', {
+      type: 'rejected',
+      message: `The alert that brought ${prepared.target.key} was detached from this incident.`,
+    });
   const spared = untouchable(prepared);
   if (spared !== undefined)
     return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
@@ -204,12 +212,13 @@ async function answerOf(
     });
   if (asked.status === 'denied') return denied('It was denied.');
   if (asked.status === 'expired') return expired();
-  const startedBy = context.incident.started_by.replace(/^person:/, '');
-  const count = countVotes(
-    requirement,
-    await votesOn(context.tx, asked.request_id, asked.item_hash),
-    startedBy,
-  );
+  if (asked.status === 'cancelled') return denied('It was taken back: its alert was detached.');
+  const startedBy = /^person:(.*)$/s.exec(context.incident.started_by)?.[1];
+  // What cannot be taken back is never decided by a channel, whatever its rows say.
+  const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {
+    channels: prepared.spec.impact !== 'irreversible',
+  });
+  const count = countVotes(requirement, votes, startedBy);
   if (count === 'met') return undefined;
   if (count === 'denied') {
     await settleItem(context, prepared, asked, 'denied');

@@ -75,7 +75,13 @@ export async function updateIncident(
     }
     if (input.close === undefined || incident.status === 'closed')
       return { closed: incident.status === 'closed', moreAlerts: false };
-    if (incident.alert_seq > input.close.seenAlertSeq) return { closed: false, moreAlerts: true };
+    // Not alert_seq: the newest may have been detached, and then the run never sees it.
+    const { newest } = await tx
+      .selectFrom('alerts')
+      .select((eb) => eb.fn.max('seq').as('newest'))
+      .where('incident', '=', input.incident)
+      .executeTakeFirstOrThrow();
+    if ((newest ?? 0) > input.close.seenAlertSeq) return { closed: false, moreAlerts: true };
     await tx
       .updateTable('incidents')
       .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at, verdict: input.close.verdict })

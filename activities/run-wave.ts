@@ -8,6 +8,7 @@ import { Policy } from '../contracts/policy';
 import type { JsonObject } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
+import { detachedTargets } from '../store/detach';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
@@ -88,6 +89,7 @@ export class WaveRunner {
           incident,
           policy: await this.#policy(tx, incident.policy_version),
           killSwitch: await isKillSwitchOn(tx),
+          detached: await detachedTargets(tx, incident.number),
           ask: input.ask,
           isInFlight: (key) => this.#inFlight.has(key),
           firstTime: (key, what) => {

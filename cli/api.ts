@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axios, { isAxiosError } from 'axios';
+import { plain } from './plain-text';
 
 const TIMEOUT_MS = 15_000;
 
@@ -33,13 +34,23 @@ function token(env: NodeJS.ProcessEnv): string {
 export function hookSecret(env: NodeJS.ProcessEnv = process.env): string {
   const found = env['CORDON_DEMO_HOOK_SECRET'] ?? dataFile('demo-hook-secret', env);
   if (found === undefined)
-    throw new ApiError('No hook secret: set CORDON_DEMO_HOOK_SECRET, or give --secret.');
+    throw new ApiError(
+      'No hook secret: set CORDON_DEMO_HOOK_SECRET, or run this where `npm start` keeps its .cordon folder.',
+    );
   return found;
 }
 
 /** One call of the API. */
-export async function api<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<T> {
-  return send<T>(method, `/api/v1${path}`, body, { Authorization: `Bearer ${token(process.env)}` });
+export async function api<T>(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
+  return send<T>(method, `/api/v1${path}`, body, {
+    ...headers,
+    Authorization: `Bearer ${token(process.env)}`,
+  });
 }
 
 /** One request; problem+json becomes an ApiError. */
@@ -62,7 +73,8 @@ export async function send<T>(
   } catch (error) {
     if (!isAxiosError(error)) throw error;
     const problem = error.response?.data as { title?: string; detail?: string } | undefined;
-    if (problem?.detail !== undefined) throw new ApiError(`${problem.title ?? 'Error'}: ${problem.detail}`);
+    if (problem?.detail !== undefined)
+      throw new ApiError(plain(`${problem.title ?? 'Error'}: ${problem.detail}`));
     throw new ApiError(
       `No answer from ${serverUrl()} (${error.code ?? error.message}). Is Cordon running? npm start`,
     );

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApprovalRequest } from '../contracts/approval';
-import type { JournalEntry } from '../contracts/journal';
 import type { Lease } from '../contracts/lease';
 import { api, ApiError, hookSecret } from './api';
 import { postAlert } from './hook';
+import { entriesAfter, lineOf } from './timeline';
 
 const LOOK_EVERY_MS = 300;
 const LIMIT_MS = 5 * 60_000;
@@ -44,7 +44,7 @@ interface Incident {
 }
 
 /** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
-export async function demo(playbook: string, say: (line: string) => void): Promise<void> {
+export async function demo(playbook: string, say: (line: string) => void): Promise<Incident> {
   const alert = ALERTS[playbook];
   if (alert === undefined)
     throw new ApiError(`There is no demo of ${playbook}; there are ${Object.keys(ALERTS).join(', ')}.`);
@@ -59,10 +59,7 @@ export async function demo(playbook: string, say: (line: string) => void): Promi
   say(`incident ${number}`);
   let seen = 0;
   while (Date.now() < deadline) {
-    const { items } = await api<{ items: JournalEntry[] }>(
-      'GET',
-      `/incidents/${number}/timeline?after=${String(seen)}`,
-    );
+    const items = await entriesAfter(number, seen);
     for (const entry of items) {
       seen = entry.seq;
       say(lineOf(entry));
@@ -72,7 +69,7 @@ export async function demo(playbook: string, say: (line: string) => void): Promi
     if (incident.attention !== null) throw new ApiError(`${number} needs a person: ${incident.attention}`);
     if (items.length === 0 && (incident.phase === 'monitoring' || incident.status === 'closed')) {
       await showEnd(incident, say);
-      return;
+      return incident;
     }
     await pause(LOOK_EVERY_MS);
   }
@@ -112,22 +109,6 @@ async function approveAll(number: string, say: (line: string) => void): Promise<
     };
     await api('POST', `/approvals/${request.id}/decisions`, input);
   }
-}
-
-function lineOf({ at, kind, data }: JournalEntry): string {
-  const what = [
-    data['title'],
-    data['action'],
-    data['target'],
-    data['status'],
-    data['from'],
-    data['to'],
-    data['playbook'],
-    data['name'],
-    data['message'],
-  ];
-  const simulated = data['simulated'] === true ? ' [simulated]' : '';
-  return `${at.slice(11, 23)}  ${kind.padEnd(20)} ${what.filter((part) => typeof part === 'string').join('  ')}${simulated}`;
 }
 
 async function showEnd(incident: Incident, say: (line: string) => void): Promise<void> {

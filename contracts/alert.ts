@@ -39,7 +39,7 @@ export const CATEGORIES = [
 export const Alert = z.object({
   /** `<source>:<vendor id>`; its identity across updates. */
   alertKey: z.string().min(3).max(512),
-  source: z.string().min(1).max(64),
+  source: z.string().min(1).max(128),
   /** The vendor's product, as it names itself. */
   product: z.string().max(128),
   title: z.string().min(1).max(1000),

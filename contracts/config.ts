@@ -64,6 +64,22 @@ export const ChannelConfig = z
   })
   .strict();
 
+/** A block list that the server serves to firewalls at `/blocklists/<id>`. */
+export const ServedBlocklist = z
+  .object({
+    id,
+    /** HTTP Basic: user name, and secrets, several while rotating. The secret alone is also taken as a bearer token. */
+    username: z.string().min(1).max(100).default('firewall'),
+    secrets: z.array(SecretRef).max(5).default([]),
+    /** Anybody who reaches the server may read it. */
+    public: z.boolean().default(false),
+  })
+  .strict()
+  .refine((list) => list.public || list.secrets.length > 0, {
+    message: 'needs secrets, or public: true',
+    path: ['secrets'],
+  });
+
 /** Blast-radius budget: at most `limit` effects of these actions in a window, over the whole estate. */
 export const BudgetConfig = z
   .object({
@@ -79,6 +95,7 @@ export const Config = z
     connections: z.array(ConnectionConfig).default([]),
     sources: z.array(SourceConfig).default([]),
     channels: z.array(ChannelConfig).default([]),
+    blocklists: z.array(ServedBlocklist).default([]),
     people: z.array(PersonConfig).default([]),
     assets: z.array(Asset).default([]),
     policy: Policy,

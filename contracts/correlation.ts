@@ -123,3 +123,16 @@ export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope
   );
   return { hosts, accounts, datasets, ips, files };
 }
+
+/** The canonical keys of what a scope holds, as claims and leases have them. */
+export function targetKeys({ hosts, accounts, datasets, ips, files }: AlertView['scope']): string[] {
+  return [
+    ...[...hosts, ...accounts, ...datasets].map(({ key }) => key),
+    ...ips.map((ip) => `ip:${canonicalIp(ip)}`),
+    ...files.flatMap(({ host, path }) =>
+      host === undefined || path === undefined
+        ? []
+        : [`file:${host.slice('host:'.length)}${path.startsWith('/') ? '' : '/'}${path}`],
+    ),
+  ];
+}

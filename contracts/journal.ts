@@ -42,6 +42,7 @@ export const JOURNAL_KINDS = [
   'token_created',
   'token_revoked',
   'person_added',
+  'person_deactivated',
   'installation_started',
 ] as const;
 export const JournalKind = z.enum(JOURNAL_KINDS);

@@ -55,6 +55,16 @@ export const Command = z.discriminatedUnion('kind', [
     by: z.string(),
     reason: z.string(),
   }),
+  /** The alert left: what only it had brought is no longer in the scope. */
+  z.object({
+    kind: z.literal('detach_alert'),
+    id: z.string(),
+    alert: z.string(),
+    /** Its place in the incident until then; should it come back, it has a later one. */
+    seq: z.number().int(),
+    by: z.string(),
+    reason: z.string(),
+  }),
   z.object({ kind: z.literal('close'), id: z.string(), by: z.string(), reason: z.string() }),
 ]);
 export type Command = z.infer<typeof Command>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { actionSpec, type ActionId } from './actions';
+import type { Impact } from './actions/define';
 import { Mode, Role, Severity } from './values';
 
 /** N distinct people, each holding one of the roles. */
@@ -107,16 +108,57 @@ export function requirementFor(policy: Policy, facts: PolicyFacts): Requirement 
   return { kind: 'approvals', ...rule.require, why: rule.name };
 }
 
-/** A counted decision: the newest one of each person. */
+/** A decision on an item, in the order of arrival. */
 export interface Vote {
   person: string;
   roles: readonly Role[];
   verdict: 'approve' | 'deny' | 'withdraw';
+  /** `person` (also when left out): the person was authenticated. Else `channel:<id>`, which only says that it was this person. */
+  voice?: string;
+}
+
+const IMPACTS: readonly Impact[] = ['none', 'low', 'high', 'irreversible'];
+
+/** Whether a channel whose highest impact is `maxImpact` may decide. What cannot be taken back, never. */
+export function channelMayDecide(impact: Impact, maxImpact: 'low' | 'high'): boolean {
+  return IMPACTS.indexOf(impact) <= IMPACTS.indexOf(maxImpact);
+}
+
+/** One seat's worth of approval; it may sit where any one of its role sets fits. */
+type Approver = readonly (readonly Role[])[];
+
+const isOwn = ({ voice }: Vote): boolean => voice === undefined || voice === 'person';
+
+/**
+ * Who approves, each once. An authenticated person is one. A channel that does not authenticate people is one, whatever people
+ * it names, and channels that name the same person are one together. Who has decided in person is not spoken for.
+ */
+function approversOf(newest: readonly Vote[]): Approver[] {
+  const own = newest.filter(isOwn);
+  const inPerson = new Set(own.map(({ person }) => person));
+  const said = newest.filter(
+    (vote) => !isOwn(vote) && vote.verdict === 'approve' && !inPerson.has(vote.person),
+  );
+  let voices: { names: Set<string>; roles: (readonly Role[])[] }[] = [];
+  for (const { voice, person, roles } of said) {
+    const names = [`voice ${voice ?? ''}`, `person ${person}`];
+    const same = voices.filter((one) => names.some((name) => one.names.has(name)));
+    const merged = {
+      names: new Set([...names, ...same.flatMap((one) => [...one.names])]),
+      roles: [roles, ...same.flatMap((one) => one.roles)],
+    };
+    voices = [...voices.filter((one) => !same.includes(one)), merged];
+  }
+  return [
+    ...own.filter(({ verdict }) => verdict === 'approve').map(({ roles }) => [roles]),
+    ...voices.map(({ roles }) => roles),
+  ];
 }
 
 /**
  * Whether the votes meet the requirement. One deny by somebody who might have approved denies the item.
- * People are assigned to groups by augmenting paths, so that who votes first does not matter.
+ * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
+ * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
  */
 export function countVotes(
   requirement: Requirement,
@@ -126,24 +168,28 @@ export function countVotes(
   if (requirement.kind === 'none') return 'met';
   if (requirement.kind === 'never') return 'denied';
   const seats = requirement.groups.flatMap((group) => Array.from({ length: group.count }, () => group.roles));
+  const notByStarter = requirement.noSelfApproval && startedBy !== undefined;
   const mayVote = (vote: Vote): boolean =>
     seats.some((roles) => roles.some((role) => vote.roles.includes(role))) &&
-    !(requirement.noSelfApproval && vote.person === startedBy);
-  const newest = new Map(votes.filter(mayVote).map((vote) => [vote.person, vote]));
-  const counted = [...newest.values()];
-  if (counted.some((vote) => vote.verdict === 'deny')) return 'denied';
-  const approvers = counted.filter((vote) => vote.verdict === 'approve');
-  const seatOf = new Map<number, Vote>();
-  const seat = (vote: Vote, seen: Set<number>): boolean =>
+    !(notByStarter && (vote.person === startedBy || (!isOwn(vote) && vote.verdict === 'approve')));
+  const newest = [
+    ...new Map(
+      votes.filter(mayVote).map((vote) => [`${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`, vote]),
+    ).values(),
+  ];
+  if (newest.some((vote) => vote.verdict === 'deny')) return 'denied';
+  const seatOf = new Map<number, Approver>();
+  const seat = (approver: Approver, seen: Set<number>): boolean =>
     seats.some((roles, index) => {
-      if (seen.has(index) || !roles.some((role) => vote.roles.includes(role))) return false;
+      if (seen.has(index) || !approver.some((held) => roles.some((role) => held.includes(role))))
+        return false;
       seen.add(index);
       const sitting = seatOf.get(index);
       if (sitting !== undefined && !seat(sitting, seen)) return false;
-      seatOf.set(index, vote);
+      seatOf.set(index, approver);
       return true;
     });
-  for (const vote of approvers) seat(vote, new Set());
+  for (const approver of approversOf(newest)) seat(approver, new Set());
   return seatOf.size === seats.length ? 'met' : 'open';
 }
 

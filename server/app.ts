@@ -1,90 +1,130 @@
 import { randomUUID } from 'node:crypto';
-import express, { type Express, type Request } from 'express';
-import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+import express, { type Express, type RequestHandler } from 'express';
+import type { PlaybookView } from '../contracts/api';
+import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import type { CallContext } from '../contracts/integration';
 import type { Source } from '../contracts/source';
+import packageJson from '../package.json';
+import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
+import { createMetrics } from './metrics';
 import { pollMetrics } from './poll-metrics';
-import { problemJson, Problem } from './problem';
-import { apiRoutes, type PlaybookInfo } from './routes/api';
+import { problemJson, Problem, requestIdOf } from './problem';
+import { apiRoutes } from './routes/api';
+import { approvalHooks } from './routes/approval-hooks';
+import { blocklistRoutes } from './routes/blocklists';
 import { hookRoutes } from './routes/hooks';
+import { openApiOf } from './routes/openapi';
 import { startPage } from './routes/start-page';
+import { routerOf } from './routes/table';
+
+const API = '/api/v1';
 
 export interface AppDeps {
   store: Store;
-  config: Pick<Config, 'sources'>;
+  config: Pick<Config, 'sources' | 'channels' | 'blocklists' | 'assets' | 'policy' | 'correlation'>;
   sources: ReadonlyMap<string, Source>;
-  playbooks: readonly PlaybookInfo[];
+  playbooks: readonly PlaybookView[];
   witness: () => SealWitness | undefined;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
   log: CallContext['log'];
 }
 
-/** The HTTP application, without a port. */
-export function createApp(deps: AppDeps): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const rejected = new Counter({
-    name: 'cordon_deliveries_rejected_total',
-    help: 'Deliveries refused, by source and reason.',
-    labelNames: ['source', 'why'],
-    registers: [registry],
-  });
-  const accepted = new Counter({
-    name: 'cordon_deliveries_accepted_total',
-    help: 'Deliveries stored or recognised as repeats.',
-    labelNames: ['source', 'duplicate'],
-    registers: [registry],
-  });
-  pollMetrics(deps.store, registry);
+/** Names the request, in the answer and in the log, and says what a browser may do with an answer. */
+const headers: RequestHandler = (request, response, next) => {
+  const given = request.get('x-request-id') ?? '';
+  const id = /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+  response.setHeader('X-Request-Id', id);
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('X-Frame-Options', 'DENY');
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader(
+    'Content-Security-Policy',
+    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  );
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};
 
-  app.use((request, response, next) => {
-    response.setHeader('X-Request-Id', randomUUID());
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('X-Frame-Options', 'DENY');
-    response.setHeader('Referrer-Policy', 'no-referrer');
-    response.setHeader(
-      'Content-Security-Policy',
-      "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    );
-    response.setHeader('Cache-Control', 'no-store');
+/** Logs each answer with its request id. Neither body nor query: both may hold secrets. */
+function logAnswers(log: CallContext['log']): RequestHandler {
+  return (request, response, next) => {
+    const began = performance.now();
+    const { method, path } = request;
+    response.once('finish', () => {
+      const ms = Math.round(performance.now() - began);
+      log.info(
+        { requestId: requestIdOf(response), method, path, status: response.statusCode, ms },
+        'answered',
+      );
+    });
     next();
-  });
+  };
+}
+
+function health(app: Express, store: Store, metrics: ReturnType<typeof createMetrics>): void {
   app.get('/healthz', (_request, response) => {
     response.json({ ok: true });
   });
   app.get('/readyz', async (_request, response) => {
-    await deps.store.db.selectFrom('settings').select('key').limit(1).execute();
+    try {
+      await store.db.selectFrom('settings').select('key').limit(1).execute();
+    } catch {
+      throw new Problem(503, 'Service unavailable', 'The database cannot be reached.', {
+        retryAfterSeconds: 5,
+      });
+    }
     response.json({ ok: true });
   });
   app.get('/metrics', async (_request, response) => {
-    response.type(registry.contentType).send(await registry.metrics());
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
+}
+
+/** The HTTP application, without a port. */
+export function createApp(deps: AppDeps): Express {
+  const { store, config, wake, log } = deps;
+  const app = express();
+  app.disable('x-powered-by');
+  const metrics = createMetrics(store);
+  const { rejected, accepted } = metrics;
+  pollMetrics(store, metrics.registry);
+  app.use(headers);
+  app.use(logAnswers(log));
+  health(app, store, metrics);
+  app.use(approvalHooks({ store, channels: config.channels, rejected, wake }));
   app.use(
-    '/hooks',
-    hookRoutes({
-      store: deps.store,
-      sources: deps.config.sources,
-      implementations: deps.sources,
-      rejected,
-      accepted,
-      wake: deps.wake,
-    }),
+    hookRoutes({ store, sources: config.sources, implementations: deps.sources, rejected, accepted, wake }),
   );
-  app.use('/api/v1', apiRoutes(deps));
-  app.use('/', startPage(deps.store));
+  app.use(blocklistRoutes(store, config.blocklists));
+
+  const routes = apiRoutes({
+    store,
+    playbooks: deps.playbooks,
+    correlation: {
+      assets: new AssetIndex(config.assets),
+      windowMinutes: config.correlation.windowMinutes,
+      policyVersion: policyVersionOf(config.policy),
+    },
+    witness: deps.witness,
+    wake,
+  });
+  const document = openApiOf(routes, API, packageJson.version);
+  app.get(`${API}/openapi.json`, (_request, response) => {
+    response.json(document);
+  });
+  app.use(routerOf(store, API, routes));
+  app.use(startPage(store, wake));
   app.use(() => {
     throw new Problem(404, 'Not found', 'There is nothing here.');
   });
   app.use(
-    problemJson((error: unknown, request: Request) => {
-      deps.log.warn(
-        { error: error instanceof Error ? error.stack : String(error), path: request.path },
+    problemJson((error, request, requestId) => {
+      log.warn(
+        { error: error instanceof Error ? error.stack : String(error), path: request.path, requestId },
         'a request failed',
       );
     }),

@@ -18,7 +18,7 @@ const SQL_DOWN =
   /ECONNREFUSED|ECONNRESET|EPIPE|terminating connection|Connection terminated|timeout exceeded when trying to connect|the database system is|Client has encountered a connection error/i;
 
 /** Which problem an error is. The only place where errors become HTTP. */
-function asProblem(error: unknown): Problem {
+export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof z.ZodError) {
     const errors = error.issues.map((issue) => ({
@@ -57,11 +57,15 @@ function asProblem(error: unknown): Problem {
   );
 }
 
+/** The id under which this request is logged. */
+export const requestIdOf = (response: Response): string => String(response.getHeader('X-Request-Id'));
+
 /** Express' error handler. */
-export function problemJson(log: (error: unknown, request: Request) => void) {
+export function problemJson(log: (error: unknown, request: Request, requestId: string) => void) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const problem = asProblem(error);
-    if (problem.status >= 500) log(error, request);
+    const requestId = requestIdOf(response);
+    if (problem.status >= 500) log(error, request, requestId);
     if (problem.extra.retryAfterSeconds !== undefined)
       response.setHeader('Retry-After', String(problem.extra.retryAfterSeconds));
     response
@@ -73,6 +77,7 @@ export function problemJson(log: (error: unknown, request: Request) => void) {
           title: problem.title,
           status: problem.status,
           detail: problem.detail,
+          requestId,
           ...(problem.extra.errors === undefined ? {} : { errors: problem.extra.errors }),
         }),
       );

@@ -22,19 +22,29 @@ export async function approvalItemsOf(
   return new Map(rows.map((row) => [row.action_key, row]));
 }
 
-/** All decisions on an item in the order of their arrival; the newest of a person counts. */
-export async function votesOn(tx: Tx, requestId: string, itemHash: string): Promise<Vote[]> {
+/** How the channel of a decision names itself that came from a chat or ticket system. */
+export const channelVoice = (channelId: string): string => `channel:${channelId}`;
+
+/** All decisions on an item in the order of their arrival; the newest of a person counts. `channels`: those by a channel too. */
+export async function votesOn(
+  tx: Tx,
+  requestId: string,
+  itemHash: string,
+  { channels }: { channels: boolean },
+): Promise<Vote[]> {
   const rows = await tx
     .selectFrom('decisions')
-    .select(['person', 'roles', 'verdict'])
+    .select(['person', 'roles', 'verdict', 'voice'])
     .where('request_id', '=', requestId)
     .where('item_hash', '=', itemHash)
+    .$if(!channels, (query) => query.where('channel', 'not like', 'channel:%'))
     .orderBy('n')
     .execute();
   return rows.map((row) => ({
     person: row.person,
     roles: row.roles as Role[],
     verdict: row.verdict as Vote['verdict'],
+    voice: row.voice,
   }));
 }
 
@@ -108,7 +118,7 @@ export async function insertRequest(
 export async function settleApprovalItem(
   tx: Tx,
   row: Pick<ApprovalItemRow, 'request_id' | 'item_hash'>,
-  status: 'approved' | 'denied' | 'expired',
+  status: 'approved' | 'denied' | 'expired' | 'cancelled',
 ): Promise<boolean> {
   await tx
     .updateTable('approval_items')

@@ -1,8 +1,25 @@
+import { isIP } from 'node:net';
 import type { BlocklistStore } from '../contracts/integration';
 import type { Store } from './store';
 
+const byNumber = new Intl.Collator('en', { numeric: true });
+
+/** The addresses that a list holds now, each once, sorted: what a firewall gets. */
+export async function publishedAddresses({ db }: Store, list: string, at: Date): Promise<string[]> {
+  const rows = await db
+    .selectFrom('blocklist_entries')
+    .select('ip')
+    .where('list', '=', list)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
+    .execute();
+  return rows
+    .map(({ ip }) => ip)
+    .filter((ip) => isIP(ip) !== 0)
+    .sort((a, b) => byNumber.compare(a, b));
+}
+
 /** Entries of the lists that firewalls fetch, in SQL, so that every server process can serve them. */
-export function blocklistStore({ db }: Store): BlocklistStore {
+export function blocklistStore({ db }: Pick<Store, 'db'>): BlocklistStore {
   return {
     get: async (list, ip) => {
       const row = await db

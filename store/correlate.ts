@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Alert } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
-import { correlationKeys, soughtKeys } from '../contracts/correlation';
+import { correlationKeys, resolveScope, soughtKeys, targetKeys } from '../contracts/correlation';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -14,7 +14,7 @@ export interface CorrelateOptions {
 }
 
 interface Pending {
-  row: Pick<Row<'alerts'>, 'id' | 'incident' | 'received_at'> & { data: Alert };
+  row: Pick<Row<'alerts'>, 'id' | 'incident' | 'received_at' | 'requested'> & { data: Alert };
   /** What the incident will know it by. */
   keys: string[];
   /** What it looks for incidents by; its keys when left out. */
@@ -35,7 +35,7 @@ export function correlateBatch(store: Store, options: CorrelateOptions): Promise
     const at = await store.now();
     const rows = await tx
       .selectFrom('alerts')
-      .select(['id', 'data', 'incident', 'received_at'])
+      .select(['id', 'data', 'incident', 'received_at', 'requested'])
       .where('dirty', '=', true)
       .orderBy('received_at')
       .orderBy('id')
@@ -125,7 +125,6 @@ function unite(pending: readonly Pending[]): Pending[][] {
 }
 
 async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at: Date): Promise<void> {
-  const keys = [...new Set(group.flatMap((one) => one.keys))];
   const since = new Date(at.getTime() - options.windowMinutes * 60_000);
   const sought = [...new Set(group.flatMap(seeksOf))];
   const already = group.flatMap(({ row }) => row.incident ?? []);
@@ -155,11 +154,36 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .orderBy('number')
     .forUpdate()
     .execute();
-  const [oldest, ...others] = candidates;
-  const incident = oldest ?? (await openIncident(tx, group, sought, options, since, at));
+  const [oldest = await openIncident(tx, group, sought, options, since, at), ...others] = candidates;
+  // An update stays with its alert's incident while that is open: what a person detached does not come back by itself.
+  const stays = (one: Pending) => others.find(({ number }) => number === one.row.incident);
+  const joining = group.filter((one) => stays(one) === undefined);
+  for (const other of others)
+    await joinIncident(
+      tx,
+      other,
+      group.filter((one) => stays(one) === other),
+      [],
+      options,
+      at,
+    );
+  await joinIncident(tx, oldest, joining, others, options, at);
+}
+
+/** Makes alerts members of an incident, says which others they would have fitted, and tells the run. */
+async function joinIncident(
+  tx: Tx,
+  incident: Row<'incidents'>,
+  members: readonly Pending[],
+  others: readonly Row<'incidents'>[],
+  { assets }: CorrelateOptions,
+  at: Date,
+): Promise<void> {
+  if (members.length === 0) return;
+  const keys = [...new Set(members.flatMap((one) => one.keys))];
   const entries: NewEntry[] = [];
   let seq = incident.alert_seq;
-  for (const { row } of group) {
+  for (const { row } of members) {
     seq += 1;
     await tx
       .updateTable('alerts')
@@ -173,14 +197,10 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       severity: row.data.severity,
       source: row.data.source,
       update: row.incident === incident.number,
+      ...(row.requested === null ? {} : { reason: row.requested.reason }),
     };
-    entries.push({
-      incident: incident.number,
-      at,
-      actor: `source:${row.data.source}`,
-      kind: 'alert_joined',
-      data,
-    });
+    const actor = row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
+    entries.push({ incident: incident.number, at, actor, kind: 'alert_joined', data });
   }
   for (const other of others) {
     await tx
@@ -196,13 +216,13 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       data: { other: other.number },
     });
   }
-  for (const some of slices(keys))
-    await tx
-      .insertInto('incident_entities')
-      .values(some.map((key) => ({ incident: incident.number, key, last_seen: at })))
-      .onConflict((conflict) => conflict.columns(['key', 'incident']).doUpdateSet({ last_seen: at }))
-      .execute();
-  const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity));
+  await knowEntities(tx, incident.number, keys, at);
+  await takeBackDetached(
+    tx,
+    incident.number,
+    members.flatMap(({ row }) => targetKeys(resolveScope(row.data, assets))),
+  );
+  const severity = Math.max(incident.severity, ...members.map(({ row }) => row.data.severity));
   await tx
     .updateTable('incidents')
     .set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq })
@@ -211,6 +231,38 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
   await appendJournal(tx, ...entries);
   // The dispatcher sends what is due for one incident as one signal.
   await enqueue(tx, 'start_or_signal', incident.number, {}, at);
+}
+
+async function knowEntities(tx: Tx, incident: string, keys: readonly string[], at: Date): Promise<void> {
+  for (const some of slices(keys))
+    await tx
+      .insertInto('incident_entities')
+      .values(some.map((key) => ({ incident, key, last_seen: at })))
+      .onConflict((conflict) => conflict.columns(['key', 'incident']).doUpdateSet({ last_seen: at }))
+      .execute();
+}
+
+/** Another alert brings these targets again: the incident's run may act on them once more. */
+async function takeBackDetached(tx: Tx, incident: string, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx
+    .deleteFrom('detached_targets')
+    .where('incident', '=', incident)
+    .where('target_key', 'in', keys)
+    .execute();
+}
+
+/** Opens an incident for one alert whatever else it would fit, and makes it a member. Returns the number. */
+export async function openForAlert(
+  tx: Tx,
+  row: Pending['row'],
+  options: CorrelateOptions,
+  at: Date,
+): Promise<string> {
+  const one = { row, keys: correlationKeys(row.data, options.assets) };
+  const incident = await openIncident(tx, [one], [], options, at, at);
+  await joinIncident(tx, incident, [one], [], options, at);
+  return incident.number;
 }
 
 async function openIncident(
@@ -234,6 +286,7 @@ async function openIncident(
   const worst = group.reduce((a, b) => (b.row.data.severity > a.row.data.severity ? b : a));
   // The incident that an alert was in before it was updated, else the newest one that knew an entity.
   const before = group.flatMap(({ row }) => row.incident ?? []).sort();
+  const requested = group.find(({ row }) => row.requested !== null)?.row.requested ?? null;
   const closed =
     before.length > 0 || keys.length === 0
       ? before.map((one) => ({ number: one })).at(-1)
@@ -257,8 +310,8 @@ async function openIncident(
       phase: 'detected',
       severity: worst.row.data.severity,
       policy_version: options.policyVersion,
-      playbook: null,
-      started_by: `source:${worst.row.data.source}`,
+      playbook: requested?.playbook ?? null,
+      started_by: requested === null ? `source:${worst.row.data.source}` : `person:${requested.person}`,
       opened_at: at,
       updated_at: at,
       last_alert_at: at,
@@ -276,7 +329,13 @@ async function openIncident(
     at,
     actor: 'cordon',
     kind: 'incident_opened',
-    data: { title: row.title, severity: row.severity, policy: options.policyVersion, reopens: row.reopens },
+    data: {
+      title: row.title,
+      severity: row.severity,
+      policy: options.policyVersion,
+      reopens: row.reopens,
+      startedBy: row.started_by,
+    },
   });
   return row;
 }

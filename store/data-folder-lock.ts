@@ -97,6 +97,12 @@ function takeOver(file: string, dead: string, mine: string): boolean {
   }
 }
 
+/** The living process that has the folder; undefined when nobody has. */
+export function ownerOfDataFolder(dataDir: string): number | undefined {
+  const text = readText(join(dataDir, 'lock'));
+  return text === undefined ? undefined : liveOwner(text);
+}
+
 /** Takes the folder for this process alone; a dead owner's lock is taken over. Returns the release. */
 export function lockDataFolder(dataDir: string): () => void {
   mkdirSync(dataDir, { recursive: true });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ParsedDelivery } from '../contracts/alert';
 import { sha256, storableJson } from './canonical';
+import type { ManualRequest } from './schema';
 import { inTransaction, type Store } from './store';
 
 const WITH_ID_MS = 7 * 24 * 3_600_000;
@@ -20,6 +21,7 @@ export async function acceptDelivery(
   body: Uint8Array,
   parsed: ParsedDelivery,
   raw: unknown,
+  requested?: ManualRequest,
 ): Promise<Accepted> {
   const at = await store.now();
   const key = `${source}:${parsed.messageId ?? `sha256:${sha256(body)}`}`;
@@ -63,6 +65,7 @@ export async function acceptDelivery(
           incident: null,
           seq: null,
           dirty: true,
+          requested: requested === undefined ? null : JSON.stringify(storableJson(requested)),
         })
         .onConflict((conflict) =>
           conflict.column('alert_key').doUpdateSet({ data, updated_at: at, dirty: true }),

@@ -1,9 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { PersonView, TokenView } from '../contracts/api';
 import { SYSTEM_CHAIN } from '../contracts/journal';
 import type { Role } from '../contracts/values';
 import { sha256 } from './canonical';
 import { appendJournal } from './journal';
+import type { Row } from './schema';
 import { inTransaction, type Store } from './store';
+
+const MAX_LIST = 500;
+
+/** Who the first start lets in; not in any configuration. */
+export const LOCAL_PERSON = 'local';
 
 export interface Person {
   id: string;
@@ -26,11 +33,11 @@ export async function savePerson(
   await inTransaction(store, async (tx) => {
     const before = await tx
       .selectFrom('people')
-      .select(['name', 'roles'])
+      .select(['name', 'roles', 'active'])
       .where('id', '=', person.id)
       .executeTakeFirst();
-    if (before !== undefined && before.name === person.name && JSON.stringify(before.roles) === values.roles)
-      return;
+    const same = before?.name === person.name && JSON.stringify(before.roles) === values.roles;
+    if (same && before.active) return;
     await tx
       .insertInto('people')
       .values({ id: person.id, ...values })
@@ -46,30 +53,133 @@ export async function savePerson(
   });
 }
 
-/** Makes an API token. The text is returned once; SQL keeps its hash. */
-export async function createToken(
+/** Brings people to what the configuration says. Who is no longer in it becomes inactive: no token and no channel speaks for them. */
+export async function savePeople(
   store: Store,
-  person: string,
-  label: string,
-  by = 'cordon',
-): Promise<string> {
-  const token = `cordon_${randomBytes(24).toString('base64url')}`;
+  people: readonly (Person & { email?: string | undefined })[],
+): Promise<void> {
+  for (const person of people) await savePerson(store, person);
   const at = await store.now();
+  await inTransaction(store, async (tx) => {
+    const gone = await tx
+      .updateTable('people')
+      .set({ active: false })
+      .where('active', '=', true)
+      .where('id', 'not in', [LOCAL_PERSON, ...people.map(({ id }) => id)])
+      .returning('id')
+      .execute();
+    for (const { id } of gone)
+      await appendJournal(tx, {
+        incident: SYSTEM_CHAIN,
+        at,
+        actor: 'cordon',
+        kind: 'person_deactivated',
+        data: { person: id, why: 'no longer in the configuration' },
+      });
+  });
+}
+
+/** Makes an API token. The text is returned once; SQL keeps its hash. */
+export async function issueToken(
+  store: Store,
+  wanted: { person: string; label: string; by: string; lastsMs?: number },
+): Promise<TokenView & { token: string }> {
+  const token = `cordon_${randomBytes(24).toString('base64url')}`;
+  const { person, label, by, lastsMs } = wanted;
+  const at = await store.now();
+  const expires = lastsMs === undefined ? null : new Date(at.getTime() + lastsMs);
   const id = randomUUID();
   await inTransaction(store, async (tx) => {
     await tx
       .insertInto('tokens')
-      .values({ id, person, hash: sha256(token), label, created_at: at })
+      .values({ id, person, hash: sha256(token), label, created_at: at, expires_at: expires })
       .execute();
     await appendJournal(tx, {
       incident: SYSTEM_CHAIN,
       at,
       actor: by,
       kind: 'token_created',
-      data: { token: id, person, label },
+      data: { token: id, person, label, expiresAt: expires?.toISOString() ?? null },
     });
   });
-  return token;
+  const expiresAt = expires?.toISOString() ?? null;
+  return { id, person, label, createdAt: at.toISOString(), expiresAt, revokedAt: null, token };
+}
+
+/** A token that does not expire, for the first start. */
+export async function createToken(
+  store: Store,
+  person: string,
+  label: string,
+  by = 'cordon',
+): Promise<string> {
+  return (await issueToken(store, { person, label, by })).token;
+}
+
+const viewOf = (row: Omit<Row<'tokens'>, 'hash'>): TokenView => ({
+  id: row.id,
+  person: row.person,
+  label: row.label,
+  createdAt: row.created_at.toISOString(),
+  expiresAt: row.expires_at?.toISOString() ?? null,
+  revokedAt: row.revoked_at?.toISOString() ?? null,
+});
+const TOKEN_COLUMNS = ['id', 'person', 'label', 'created_at', 'expires_at', 'revoked_at'] as const;
+
+/** All tokens, newest first, without what would let anybody in. */
+export async function listTokens({ db }: Store): Promise<TokenView[]> {
+  const rows = await db
+    .selectFrom('tokens')
+    .select(TOKEN_COLUMNS)
+    .orderBy('created_at', 'desc')
+    .limit(MAX_LIST)
+    .execute();
+  return rows.map(viewOf);
+}
+
+/** Ends a token. Doing it twice changes nothing; undefined when there is none of that id. */
+export async function revokeToken(store: Store, id: string, by: string): Promise<TokenView | undefined> {
+  return inTransaction(store, async (tx) => {
+    const row = await tx
+      .selectFrom('tokens')
+      .select(TOKEN_COLUMNS)
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (row === undefined || row.revoked_at !== null) return row === undefined ? undefined : viewOf(row);
+    const at = await store.now();
+    await tx.updateTable('tokens').set({ revoked_at: at }).where('id', '=', id).execute();
+    await appendJournal(tx, {
+      incident: SYSTEM_CHAIN,
+      at,
+      actor: by,
+      kind: 'token_revoked',
+      data: { token: id, person: row.person, label: row.label },
+    });
+    return viewOf({ ...row, revoked_at: at });
+  });
+}
+
+/** Everybody, with their roles. */
+export async function listPeople({ db }: Store): Promise<PersonView[]> {
+  const rows = await db
+    .selectFrom('people')
+    .select(['id', 'name', 'roles', 'active'])
+    .orderBy('id')
+    .limit(MAX_LIST)
+    .execute();
+  return rows.map(({ id, name, roles, active }) => ({ id, name, roles: roles as Role[], active }));
+}
+
+/** A person who may act; undefined when there is none of that id, or who was made inactive. */
+export async function activePerson(store: Store, id: string): Promise<Person | undefined> {
+  const row = await store.db
+    .selectFrom('people')
+    .select(['id', 'name', 'roles'])
+    .where('id', '=', id)
+    .where('active', '=', true)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { id: row.id, name: row.name, roles: row.roles as Role[] };
 }
 
 /** Whose token it is; undefined when it is unknown, expired or revoked. */

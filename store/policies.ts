@@ -5,10 +5,15 @@ import { canonicalHash } from './canonical';
 import { appendJournal } from './journal';
 import { inTransaction, type Store } from './store';
 
-/** Stores the policy under its version, the first 16 hex digits of its hash; runs are pinned to it. */
+const bodyOf = (policy: Policy): Json => JSON.parse(JSON.stringify(policy)) as Json;
+
+/** The version of a policy: the first 16 hex digits of its hash. */
+export const policyVersionOf = (policy: Policy): string => canonicalHash(bodyOf(policy)).slice(0, 16);
+
+/** Stores the policy under its version; runs are pinned to it. */
 export async function savePolicy(store: Store, policy: Policy): Promise<string> {
-  const body = JSON.parse(JSON.stringify(policy)) as Json;
-  const version = canonicalHash(body).slice(0, 16);
+  const body = bodyOf(policy);
+  const version = policyVersionOf(policy);
   const at = await store.now();
   await inTransaction(store, async (tx) => {
     const { numInsertedOrUpdatedRows } = await tx

@@ -1,4 +1,5 @@
 import { actionSpec, type ActionId } from '../contracts/actions';
+import type { IncidentDetail, IncidentSummary } from '../contracts/api';
 import type { ApprovalItem, ApprovalRequest } from '../contracts/approval';
 import type { JournalEntry } from '../contracts/journal';
 import type { Lease } from '../contracts/lease';
@@ -8,47 +9,46 @@ import type { Store } from './store';
 const MAX_TIMELINE = 1000;
 const MAX_LIST = 500;
 
-/** An incident in a list. */
-export interface IncidentSummary {
-  number: string;
-  title: string;
-  status: string;
-  mode: string;
-  phase: string;
-  severity: number;
-  playbook: string | null;
-  attention: string | null;
-  verdict: string | null;
-  reopens: string | null;
-  openedAt: string;
-  closedAt: string | null;
-  alerts: number;
-}
+type IncidentRow = Row<'incidents'> & { alert_count: string };
 
-const summaryOf = (row: Row<'incidents'>): IncidentSummary => ({
+const summaryOf = (row: IncidentRow): IncidentSummary => ({
   number: row.number,
   title: row.title,
-  status: row.status,
-  mode: row.mode,
-  phase: row.phase,
+  status: row.status as IncidentSummary['status'],
+  mode: row.mode as IncidentSummary['mode'],
+  phase: row.phase as IncidentSummary['phase'],
   severity: row.severity,
   playbook: row.playbook,
+  startedBy: row.started_by,
   attention: row.attention,
   verdict: row.verdict,
   reopens: row.reopens,
   openedAt: row.opened_at.toISOString(),
   closedAt: row.closed_at?.toISOString() ?? null,
-  alerts: row.alert_seq,
+  alertCount: Number(row.alert_count),
 });
+
+/** Incidents with the number of their alerts. */
+const incidentRows = (store: Store) =>
+  store.db
+    .selectFrom('incidents')
+    .selectAll('incidents')
+    .select((eb) =>
+      eb
+        .selectFrom('alerts')
+        .select(eb.fn.countAll<string>().as('n'))
+        .whereRef('alerts.incident', '=', 'incidents.number')
+        .$asScalar()
+        .$notNull()
+        .as('alert_count'),
+    );
 
 /** Incidents, newest first; `next` is what to give as `after` for the rest. */
 export async function incidentList(
   store: Store,
   page: { status?: string | undefined; limit: number; after?: string | undefined },
 ): Promise<{ items: IncidentSummary[]; next: string | null }> {
-  const rows = await store.db
-    .selectFrom('incidents')
-    .selectAll()
+  const rows = await incidentRows(store)
     .$if(page.status !== undefined, (query) => query.where('status', '=', page.status ?? ''))
     .$if(page.after !== undefined, (query) => query.where('number', '<', page.after ?? ''))
     .orderBy('number', 'desc')
@@ -58,13 +58,19 @@ export async function incidentList(
   return { items, next: rows.length > page.limit ? (items.at(-1)?.number ?? null) : null };
 }
 
-/** One incident with its alerts, links and what was done. */
-export async function incidentOf(store: Store, number: string): Promise<object | undefined> {
-  const row = await store.db
+/** Whether there is such an incident, open or closed. */
+export async function incidentExists({ db }: Store, number: string): Promise<boolean> {
+  const row = await db
     .selectFrom('incidents')
-    .selectAll()
+    .select('number')
     .where('number', '=', number)
     .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** One incident with its alerts, links and what was done. */
+export async function incidentOf(store: Store, number: string): Promise<IncidentDetail | undefined> {
+  const row = await incidentRows(store).where('number', '=', number).executeTakeFirst();
   if (row === undefined) return undefined;
   const alerts = await store.db
     .selectFrom('alerts')
@@ -97,7 +103,7 @@ export async function incidentOf(store: Store, number: string): Promise<object |
     })),
     links,
     actions: actions.map((claim) => ({
-      action: claim.action,
+      action: claim.action as ActionId,
       connection: claim.connection,
       target: claim.target_key,
       status: claim.state === 'done' ? claim.outcome : claim.state === 'pending' ? 'pending' : 'running',

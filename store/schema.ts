@@ -30,6 +30,14 @@ export interface Alerts {
   seq: number | null;
   /** True while an arrival or an update waits for the dispatcher. */
   dirty: boolean;
+  /** Set when a person started the incident by hand: who, and which playbook. */
+  requested: ColumnType<ManualRequest | null, string | null | undefined, string | null>;
+}
+/** What a person asked for beside the alert itself. */
+export interface ManualRequest {
+  person: string;
+  playbook: string | null;
+  reason: string;
 }
 export interface Incidents {
   number: string;
@@ -57,6 +65,12 @@ export interface IncidentLinks {
   incident: string;
   other: string;
   why: string;
+  at: Time;
+}
+/** Targets that left an incident with a detached alert: its run does nothing to them until another alert brings them again. */
+export interface DetachedTargets {
+  incident: string;
+  target_key: string;
   at: Time;
 }
 /** Rows exist to be locked in sorted order by a correlation. */
@@ -120,6 +134,10 @@ export interface Decisions {
   at: Time;
   /** Order of arrival; the newest of a person counts. */
   n: Generated<string>;
+  /** `person` where the person was authenticated; else `channel:<id>`: all that it says is one voice. */
+  voice: Generated<string>;
+  /** Hash of all that was decided: the same decision id with another one is refused. */
+  content: Generated<string>;
 }
 export interface Claims {
   action_key: string;
@@ -273,6 +291,7 @@ export interface Schema {
   alerts: Alerts;
   incidents: Incidents;
   incident_links: IncidentLinks;
+  detached_targets: DetachedTargets;
   entities: Entities;
   incident_entities: IncidentEntities;
   incident_counters: IncidentCounters;

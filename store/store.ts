@@ -85,6 +85,8 @@ function openPostgres(databaseUrl: string): Opened {
   });
   // A dropped idle connection is the pool's business; the next query reports what matters.
   pool.on('error', () => undefined);
+  // A connection that is lost while somebody has it fails their query; without a listener its error event ends the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return {
     db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     exclusive: false,

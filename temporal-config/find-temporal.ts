@@ -37,6 +37,12 @@ function onPath(program: string, env: NodeJS.ProcessEnv): string | undefined {
     .find(isExecutable);
 }
 
+/** Where a dev server is that needs no download and no build; undefined when there is none. */
+export function installedTemporal(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const cached = join(userCacheDir(env), `temporal-cli-${CLI_VERSION}`, 'temporal');
+  return onPath('temporal', env) ?? (isExecutable(cached) ? cached : undefined);
+}
+
 /**
  * Finds or obtains the Temporal dev server: on PATH, in Cordon's cache, by the SDK's download, by `go install`.
  * Says what it is doing. When nothing works the error lists what was tried and how to go on.

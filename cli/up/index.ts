@@ -17,7 +17,7 @@ import { Dispatcher } from '../../server/dispatcher';
 import { temporalRuns } from '../../server/runs';
 import { SOURCES } from '../../sources';
 import { blocklistStore } from '../../store/blocklist';
-import { createToken, savePerson } from '../../store/people';
+import { createToken, savePeople, savePerson } from '../../store/people';
 import { savePolicy } from '../../store/policies';
 import { openSealer, readWitness, sealJournal } from '../../store/seals';
 import { openStore, type Store } from '../../store/store';
@@ -224,7 +224,7 @@ function demoHookSecret(dataDir: string): string {
 
 /** People of the configuration, and at the first start one local person who may do everything. */
 async function letPeopleIn(store: Store, config: Config, dataDir: string): Promise<string | undefined> {
-  for (const person of config.people) await savePerson(store, person);
+  await savePeople(store, config.people);
   const anybody = await store.db.selectFrom('tokens').select('id').limit(1).executeTakeFirst();
   if (anybody !== undefined) return undefined;
   await savePerson(store, {

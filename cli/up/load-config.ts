@@ -117,7 +117,15 @@ function readSecret(
 
 function duplicates(config: Config): string[] {
   const mistakes: string[] = [];
-  for (const list of ['connections', 'sources', 'channels', 'people', 'assets', 'budgets'] as const) {
+  for (const list of [
+    'connections',
+    'sources',
+    'channels',
+    'blocklists',
+    'people',
+    'assets',
+    'budgets',
+  ] as const) {
     const seen = new Set<string>();
     for (const { id } of config[list]) {
       if (seen.has(id)) mistakes.push(`${list}: the id "${id}" occurs twice`);

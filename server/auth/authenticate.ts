@@ -10,16 +10,24 @@ export const PERMISSIONS = {
   decide: ['analyst', 'lead'],
   release: ['lead'],
   verdict: ['analyst', 'lead'],
+  /** Start an incident by hand, detach an alert. */
+  start: ['analyst', 'lead'],
   kill_switch: ['lead', 'admin'],
+  /** Tokens: who may act at all. */
+  administer: ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
-/** The person behind the bearer token, if they may. 401 without a good token, 403 without the role. */
-export async function authorize(store: Store, request: Request, permission: Permission): Promise<Person> {
-  const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
+/** The person of a token; 401 when it is unknown, expired, revoked, or the person inactive. */
+async function personBehind(store: Store, token: string | undefined): Promise<Person> {
   const person = token === undefined ? undefined : await personOfToken(store, token);
   if (person === undefined)
     throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
+  return person;
+}
+
+/** Refuses, with 403, who holds none of the roles. */
+export function requirePermission(person: Person, permission: Permission): void {
   const roles: readonly Role[] = PERMISSIONS[permission];
   if (!person.roles.some((role) => roles.includes(role)))
     throw new Problem(
@@ -27,5 +35,12 @@ export async function authorize(store: Store, request: Request, permission: Perm
       'Forbidden',
       `This needs one of the roles ${roles.join(', ')}; ${person.id} has ${person.roles.join(', ')}.`,
     );
+}
+
+/** The person behind the bearer token, if they may. 401 without a good token, 403 without the role. Cookies do not count. */
+export async function authorize(store: Store, request: Request, permission: Permission): Promise<Person> {
+  const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
+  const person = await personBehind(store, token);
+  requirePermission(person, permission);
   return person;
 }

@@ -1,68 +1,103 @@
-import { Router } from 'express';
-import { severityName } from '../../contracts/values';
-import { approvalRequests, incidentList } from '../../store/read-models';
+import express, { Router, type NextFunction, type Request, type Response } from 'express';
+import { z } from 'zod';
+import { personOfToken } from '../../store/people';
+import { readKillSwitch } from '../../store/kill-switch';
+import { approvalRequests, containments, incidentList } from '../../store/read-models';
 import type { Store } from '../../store/store';
-import { authorize } from '../auth/authenticate';
+import { requirePermission } from '../auth/authenticate';
+import { cookieOptions, requireOwnSite, requireSession, SESSION_COOKIE, sessionOf } from '../auth/session';
+import { asProblem } from '../problem';
+import { decide } from './decide';
+import { html, page, STYLE } from './html';
+import { loginPage, startView } from './start-view';
 
 const LIST = 50;
 
-/** Alerts carry text that an attacker wrote: everything that is shown goes through here. */
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${String(character.charCodeAt(0))};`);
-}
+const form = express.urlencoded({ extended: false, limit: '100kb' });
+const Login = z.object({ token: z.string().trim().min(1).max(200) });
+const Decision = z.object({
+  csrf: z.string(),
+  request: z.string().min(1).max(100),
+  planHash: z.string().max(100),
+  decisionId: z.uuid(),
+  verdict: z.enum(['approve', 'deny']),
+  item: z
+    .union([z.string(), z.array(z.string()).max(500)], { error: 'choose at least one item' })
+    .transform((one) => [one].flat()),
+  reason: z.string().trim().max(2000).optional(),
+});
 
-const row = (cells: readonly string[]): string =>
-  `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
-
-const page = (body: string): string =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cordon</title></head><body><h1>Cordon</h1>${body}</body></html>`;
-
-/** `/`: incidents and open approvals, plainly. With a token in the Authorization header; without, it says how to get in. */
-export function startPage(store: Store): Router {
+/**
+ * `/`: incidents, what waits for a decision, and what is in force, for a browser without scripts. A person logs in with an API
+ * token; each decision is a plain form and goes the same way as one of the API.
+ */
+export function startPage(store: Store, wake: () => void): Router {
   const router = Router();
+  router.get('/style.css', (_request, response) => {
+    response.type('css').send(STYLE);
+  });
   router.get('/', async (request, response) => {
-    if (request.headers.authorization === undefined) {
-      response
-        .type('html')
-        .send(
-          page(
-            '<p>Cordon is running. Read incidents and decide approvals with <code>npx cordon</code>, or send an API token with this request.</p>',
-          ),
-        );
+    const session = await sessionOf(store, request);
+    if (session === undefined) {
+      response.type('html').send(loginPage());
       return;
     }
-    await authorize(store, request, 'read');
-    const [incidents, approvals] = await Promise.all([
+    const [incidents, approvals, leases, killSwitch] = await Promise.all([
       incidentList(store, { limit: LIST }),
       approvalRequests(store, { status: 'open' }),
+      containments(store, false),
+      readKillSwitch(store),
     ]);
-    const approvalRows = approvals.flatMap((request) =>
-      request.items.map((item) =>
-        row([
-          request.incident,
-          request.title,
-          `${item.title} on ${item.target.label}${item.simulated ? ' (simulated)' : ''}`,
-          item.requirement.why,
-          request.expiresAt,
-        ]),
-      ),
-    );
-    const incidentRows = incidents.items.map((incident) =>
-      row([
-        incident.number,
-        severityName(incident.severity),
-        incident.phase,
-        incident.title,
-        incident.attention ?? '',
-      ]),
-    );
     response
       .type('html')
-      .send(
-        page(
-          `<h2>Waiting for a decision</h2><table>${approvalRows.join('')}</table><h2>Incidents</h2><table>${incidentRows.join('')}</table>`,
-        ),
-      );
+      .send(startView(session, { incidents: incidents.items, approvals, leases, killSwitch }));
   });
+  router.post('/login', form, async (request, response) => {
+    requireOwnSite(request);
+    const parsed = Login.safeParse(request.body);
+    const token = parsed.success ? parsed.data.token : '';
+    if ((await personOfToken(store, token)) === undefined) {
+      response.status(401).type('html').send(loginPage('This token does not hold.'));
+      return;
+    }
+    response.cookie(SESSION_COOKIE, token, cookieOptions(request));
+    response.redirect(303, '/');
+  });
+  router.post('/logout', form, async (request, response) => {
+    await requireSession(store, request, (request.body as { csrf?: unknown } | undefined)?.csrf);
+    response.clearCookie(SESSION_COOKIE, cookieOptions(request));
+    response.redirect(303, '/');
+  });
+  router.post('/decide', form, async (request, response) => {
+    const body = (request.body ?? {}) as { csrf?: unknown };
+    const { person } = await requireSession(store, request, body.csrf);
+    requirePermission(person, 'decide');
+    const { request: id, item, reason, csrf: _csrf, ...rest } = Decision.parse(body);
+    const input = { ...rest, items: item, ...(reason === undefined || reason === '' ? {} : { reason }) };
+    await decide(store, id, input, { person: person.id, roles: person.roles, channel: 'page' });
+    wake();
+    response.redirect(303, '/');
+  });
+  router.use(['/login', '/logout', '/decide'], plainError);
   return router;
+}
+
+/** What went wrong with a form, for the person who sent it. */
+function plainError(error: unknown, _request: Request, response: Response, next: NextFunction): void {
+  const problem = asProblem(error);
+  if (problem.status >= 500) {
+    next(error);
+    return;
+  }
+  response
+    .status(problem.status)
+    .type('html')
+    .send(
+      page(
+        problem.title,
+        html`<h1>${problem.title}</h1>
+          <p>${problem.detail}</p>
+          <p><a href="/">Back</a></p>`,
+      ),
+    );
 }

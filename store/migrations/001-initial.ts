@@ -7,7 +7,7 @@ const STATEMENTS = [
   `CREATE TABLE alerts (
     id text PRIMARY KEY, alert_key text NOT NULL UNIQUE, source text NOT NULL, delivery_id text NOT NULL,
     received_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, data jsonb NOT NULL, raw jsonb NOT NULL,
-    incident text, seq integer, dirty boolean NOT NULL)`,
+    incident text, seq integer, dirty boolean NOT NULL, requested jsonb)`,
   `CREATE INDEX alerts_dirty ON alerts (received_at, id) WHERE dirty`,
   `CREATE INDEX alerts_incident ON alerts (incident, seq)`,
   `CREATE TABLE incidents (
@@ -21,6 +21,8 @@ const STATEMENTS = [
   `CREATE TABLE incident_counters (year integer PRIMARY KEY, last integer NOT NULL)`,
   `CREATE TABLE incident_links (
     incident text NOT NULL, other text NOT NULL, why text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (incident, other))`,
+  `CREATE TABLE detached_targets (
+    incident text NOT NULL, target_key text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (incident, target_key))`,
   `CREATE TABLE entities (key text PRIMARY KEY)`,
   `CREATE TABLE incident_entities (
     incident text NOT NULL, key text NOT NULL, last_seen timestamptz NOT NULL, PRIMARY KEY (key, incident))`,
@@ -41,8 +43,10 @@ const STATEMENTS = [
   `CREATE TABLE decisions (
     decision_id text NOT NULL, request_id text NOT NULL, item_hash text NOT NULL, person text NOT NULL, roles jsonb NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('approve', 'deny', 'withdraw')), reason text, channel text NOT NULL,
-    at timestamptz NOT NULL, n bigserial, PRIMARY KEY (request_id, item_hash, person, decision_id),
+    at timestamptz NOT NULL, n bigserial, voice text NOT NULL DEFAULT 'person', content text NOT NULL DEFAULT '',
+    PRIMARY KEY (request_id, item_hash, person, decision_id),
     FOREIGN KEY (request_id, item_hash) REFERENCES approval_items)`,
+  `CREATE INDEX decisions_id ON decisions (decision_id)`,
   `CREATE TABLE claims (
     action_key text PRIMARY KEY, incident text NOT NULL, group_id text NOT NULL, item_id text NOT NULL, item_hash text NOT NULL,
     occurrence integer NOT NULL, action text NOT NULL, connection text NOT NULL, target_key text NOT NULL,

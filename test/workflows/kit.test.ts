@@ -80,6 +80,74 @@ describe('the choice of a playbook', () => {
   });
 });
 
+describe('an alert that is detached', () => {
+  const both = [alertView(1, { hosts: [A] }), alertView(2, { hosts: [B] })];
+  const detach = {
+    atMs: HOUR,
+    command: { kind: 'detach_alert', id: 'd1', alert: 'alert-2', seq: 2, by: 'person:ana', reason: 'r' },
+  } as const;
+  /** Isolation takes four hours; what was detached is denied, as the guard does it. */
+  const script = (alerts: Script['alerts'] = []): Script => ({
+    commands: [detach],
+    alerts,
+    answer: (item, { atMs }) => {
+      if (item.action !== 'endpoint.isolate_host' || item.release) return undefined;
+      if (JSON.stringify(item.input).includes('b2') && item.occurrence === 1 && atMs >= HOUR)
+        return { status: 'denied', failure: { type: 'rejected', message: 'detached' } };
+      return atMs < 4 * HOUR ? { status: 'pending', againInMs: 60_000 } : undefined;
+    },
+  });
+  const ofB = (items: readonly string[]) => [...new Set(items.filter((one) => one.includes('host:b2')))];
+
+  test('takes what only it brought out of every later order, and the run notes it', async () => {
+    const run = await runVirtually(incidentInput(both), [full], script());
+    expect(ofB(run.items)).toEqual([
+      'collect/triage collect_triage/host:b2#1',
+      'contain/cut_off isolate_host/host:b2#1',
+    ]);
+    expect(run.items).toEqual(expect.arrayContaining(clean));
+    expect(run.updates.some(({ command }) => command?.kind === 'detach_alert')).toBe(true);
+    expect(run.stuck).toBeNull();
+  });
+  test('keeps what another alert brought too', async () => {
+    const shared = [both[0]!, alertView(2, { hosts: [A, B] }), alertView(3, { hosts: [B] })];
+    const run = await runVirtually(incidentInput(shared), [full], { commands: [detach] });
+    expect(ofB(run.items)).toContain('release/release_hosts release/isolate_host/host:b2#1');
+  });
+  test('comes into reach again with an alert that brings it anew', async () => {
+    const again = [{ atMs: 2 * HOUR, alert: alertView(3, { hosts: [B] }) }];
+    const run = await runVirtually(incidentInput(both), [full], script(again));
+    expect(ofB(run.items)).toEqual(
+      expect.arrayContaining([
+        'contain/cut_off isolate_host/host:b2#2',
+        'release/release_hosts release/isolate_host/host:b2#1',
+      ]),
+    );
+    expect(ofB(run.items)).not.toContain('eradicate/clean scan_av/host:b2#2');
+    expect(run.stuck).toBeNull();
+  });
+  test('also while it is being brought through the orders that came before it', async () => {
+    const run = await runVirtually(incidentInput([both[0]!]), [full], {
+      commands: [detach],
+      alerts: [{ atMs: HOUR / 2, alert: both[1]! }],
+      answer: (item, { atMs }) => {
+        const ofHostB = JSON.stringify(item.input).includes('b2');
+        if (ofHostB && item.action === 'endpoint.isolate_host')
+          return atMs < HOUR
+            ? { status: 'pending', againInMs: 60_000 }
+            : { status: 'denied', failure: { type: 'rejected', message: 'detached' } };
+        const scan = item.action === 'endpoint.scan_av' && !ofHostB && atMs < 4 * HOUR;
+        return scan ? { status: 'pending', againInMs: 60_000 } : undefined;
+      },
+    });
+    expect(ofB(run.items)).toEqual([
+      'collect/triage collect_triage/host:b2#1',
+      'contain/cut_off isolate_host/host:b2#1',
+    ]);
+    expect(run.stuck).toBeNull();
+  });
+});
+
 describe('phases', () => {
   test('go in order and end 72 hours after recovery', async () => {
     const run = await play();

@@ -40,6 +40,7 @@ function obey(run: Run, command: Command): void {
   });
   const { by, reason } = command;
   if (command.kind === 'resolve_item') resolveItem(run, command);
+  else if (command.kind === 'detach_alert') run.detach(command.alert, command.seq);
   else if (command.kind === 'close') run.ended ??= { verdict: run.verdict, by, reason, rollBack: false };
   else {
     run.verdict = command.verdict;
@@ -76,8 +77,8 @@ async function playbookFor(run: Run, playbooks: readonly Playbook[]): Promise<Pl
     );
     run.enter('analysis');
     await run.flush();
-    const seen = run.alerts.length;
-    await run.until(() => run.alerts.length > seen);
+    const seen = run.seenAlertSeq;
+    await run.until(() => run.seenAlertSeq > seen);
   }
 }
 

@@ -167,7 +167,8 @@ async function pursueItems(run: Run, order: Order, planned: readonly Planned[]):
 }
 
 /** Carries an order out on the targets, each item once more than it was done before. */
-export async function pursue(run: Run, order: Order, targets: readonly ScopeTarget[]): Promise<void> {
+export async function pursue(run: Run, order: Order, given: readonly ScopeTarget[]): Promise<void> {
+  const targets = given.filter((target) => run.scope.has(target));
   if (targets.length === 0) return;
   // Before planning: a containment that is done again at the gate must be released too.
   if (order.kind === 'recover' || order.kind === 'release') await run.gate();
@@ -207,5 +208,5 @@ export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promis
       targets.filter((target) => target.set === order.set),
     );
   }
-  for (const target of targets) run.caughtUp.add(target.key);
+  for (const target of targets) if (run.scope.has(target)) run.caughtUp.add(target.key);
 }

@@ -43,7 +43,7 @@ export class Run {
   readonly scope = new Scope();
   readonly ledger = new Ledger();
   readonly orders: Order[] = [];
-  readonly alerts: AlertView[] = [];
+  alerts: AlertView[] = [];
   /** Alerts that joined once the standing orders had ended. */
   hits: AlertView[] = [];
   recurrences = 0;
@@ -62,6 +62,7 @@ export class Run {
   #wakes = 0;
   #newAlerts = false;
   #reading = false;
+  readonly #detached = new Map<string, number>();
   #tasks = 0;
   #crash: { error: unknown } | undefined;
   #sent: Progress = {};
@@ -205,12 +206,21 @@ export class Run {
     for (const alert of alerts) {
       if (alert.seq <= this.seenAlertSeq) continue;
       this.seenAlertSeq = alert.seq;
+      if (alert.seq <= (this.#detached.get(alert.id) ?? 0)) continue;
       this.alerts.push(alert);
       const { added, touched } = this.scope.absorb(alert);
       if (this.standing) late.push(...added);
       else if (!alert.resolved && touched.length > 0) this.hits.push(alert);
     }
     return late;
+  }
+
+  /** Forgets an alert and what only it brought; what is under way there is refused by the guard. */
+  detach(alertId: string, seq: number): void {
+    this.#detached.set(alertId, seq);
+    this.alerts = this.alerts.filter(({ id }) => id !== alertId);
+    this.hits = this.hits.filter(({ id }) => id !== alertId);
+    for (const key of this.scope.keep([...this.alerts, ...this.hits])) this.caughtUp.delete(key);
   }
 
   /** Reads what the run has not seen, whenever it is told that there is something, until the incident is closed. */

@@ -30,6 +30,9 @@ export class LiveSet<T> {
     this.#byKey.set(key, { set: this.name, key, value });
     return true;
   }
+  delete(key: string): void {
+    this.#byKey.delete(key);
+  }
   get(key: string): ScopeTarget<T> | undefined {
     return this.#byKey.get(key);
   }
@@ -52,6 +55,23 @@ export class Scope {
   /** When the earliest alert says that it happened: backups from before are what one wants. */
   firstSeen(): string | undefined {
     return this.#firstSeen;
+  }
+
+  /** Whether a target is still in the scope. */
+  has(target: ScopeTarget): boolean {
+    return this[target.set].get(target.key) !== undefined;
+  }
+
+  /** Drops what none of these alerts names; returns the keys. */
+  keep(alerts: readonly AlertView[]): string[] {
+    const kept = new Scope();
+    for (const alert of alerts) kept.absorb(alert);
+    this.#firstSeen = kept.firstSeen();
+    const gone = (['hosts', 'accounts', 'datasets', 'ips', 'files'] as const).flatMap((name) =>
+      this[name].targets().filter((target) => !kept.has(target)),
+    );
+    for (const { set, key } of gone) this[set].delete(key);
+    return gone.map(({ key }) => key);
   }
 
   /** Takes an alert's entities in. `added` is what no alert named before, `touched` all that this one names. */

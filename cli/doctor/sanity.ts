@@ -1,0 +1,83 @@
+import type { Config } from '../../contracts/config';
+import { countVotes } from '../../contracts/policy';
+import type { Role } from '../../contracts/values';
+import type { Finding } from './finding';
+
+type Rule = Config['policy']['rules'][number];
+
+const ok = (what: string, detail: string): Finding => ({ status: 'ok', what, detail });
+
+/** Whether the people there are can give what a rule of the policy asks for. */
+function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }[]): Finding {
+  const what = `policy: ${one.name}`;
+  if (typeof one.require === 'string')
+    return ok(what, one.require === 'none' ? 'asks nobody' : 'never allowed');
+  const { groups } = one.require;
+  const missing = groups.filter(
+    ({ roles }) => !people.some((person) => person.roles.some((role) => roles.includes(role))),
+  );
+  if (missing.length > 0) {
+    const roles = missing.map((group) => group.roles.join(' or ')).join(', ');
+    return {
+      status: 'broken',
+      what,
+      detail: `needs ${roles}, but nobody is: every request would run out unanswered. Give somebody in people the role.`,
+    };
+  }
+  const everybody = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
+  const needed = groups.reduce((sum, { count }) => sum + count, 0);
+  if (countVotes({ kind: 'approvals', why: '', ...one.require }, everybody) !== 'met')
+    return {
+      status: 'warning',
+      what,
+      detail: `needs ${String(needed)} different people, but only ${String(people.length)} could answer: add people`,
+    };
+  const who = people.filter(({ roles }) =>
+    groups.some((group) => group.roles.some((role) => roles.includes(role))),
+  );
+  return ok(what, `${String(who.length)} can answer, ${String(needed)} needed`);
+}
+
+/** Whether policy, people, channels and lists fit each other. The first start lets one local person in who has every role. */
+export function sanity(config: Config): Finding[] {
+  const local = { id: 'local', roles: ['admin', 'lead', 'analyst', 'engineer'] as Role[] };
+  const people = config.people.length === 0 ? [local] : config.people;
+  const findings = config.policy.rules.map((one) => rule(one, people));
+  if (!people.some(({ roles }) => roles.includes('admin')))
+    findings.push({
+      status: 'warning',
+      what: 'people',
+      detail: 'nobody is admin: only the token of the first start can make further tokens',
+    });
+  for (const channel of config.channels) {
+    const silent = channel.people.filter(
+      (id) =>
+        !config.people.some(
+          (person) => person.id === id && person.roles.some((role) => channel.roles.includes(role)),
+        ),
+    );
+    findings.push(
+      silent.length === 0
+        ? ok(
+            `channel ${channel.id}`,
+            `speaks for ${channel.people.join(', ')} up to ${channel.maxImpact} impact`,
+          )
+        : {
+            status: 'warning',
+            what: `channel ${channel.id}`,
+            detail: `${silent.join(', ')}: none of the roles ${channel.roles.join(', ')}, so it can never speak for them`,
+          },
+    );
+  }
+  for (const connection of config.connections.filter(({ use }) => use === 'blocklist')) {
+    const { list } = connection.config;
+    const name = typeof list === 'string' ? list : 'blocked';
+    if (!config.blocklists.some(({ id }) => id === name))
+      findings.push({
+        status: 'warning',
+        what: `connection ${connection.id}`,
+        detail: `no firewall can fetch the list ${name}: add it to blocklists`,
+      });
+  }
+  return findings;
+}

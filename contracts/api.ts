@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { ActionId } from './actions';
+import { CATEGORIES, Entities } from './alert';
+import { JournalEntry } from './journal';
+import { Mode, Phase, Role, Severity } from './values';
+
+/** What the API takes and answers. The OpenAPI document is made from these. */
+const when = z.iso.datetime();
+const reason = z.string().trim().min(1).max(2000);
+
+export const IncidentSummary = z.object({
+  number: z.string(),
+  title: z.string(),
+  status: z.enum(['open', 'closed']),
+  mode: Mode,
+  phase: Phase,
+  severity: Severity,
+  playbook: z.string().nullable(),
+  /** `source:<id>` or `person:<id>`. */
+  startedBy: z.string(),
+  /** Why a person is needed, or null. */
+  attention: z.string().nullable(),
+  verdict: z.string().nullable(),
+  reopens: z.string().nullable(),
+  openedAt: when,
+  closedAt: when.nullable(),
+  alertCount: z.number().int(),
+});
+export type IncidentSummary = z.infer<typeof IncidentSummary>;
+
+export const IncidentDetail = IncidentSummary.extend({
+  alerts: z.array(
+    z.object({
+      id: z.string(),
+      seq: z.number().int().nullable(),
+      title: z.string(),
+      severity: Severity,
+      source: z.string(),
+      occurredAt: z.string(),
+    }),
+  ),
+  links: z.array(z.object({ other: z.string(), why: z.string() })),
+  actions: z.array(
+    z.object({
+      action: ActionId,
+      connection: z.string(),
+      target: z.string(),
+      status: z.string().nullable(),
+      group: z.string(),
+      item: z.string(),
+      occurrence: z.number().int(),
+    }),
+  ),
+});
+export type IncidentDetail = z.infer<typeof IncidentDetail>;
+
+export const IncidentPage = z.object({ items: z.array(IncidentSummary), next: z.string().nullable() });
+export const Timeline = z.object({ items: z.array(JournalEntry) });
+
+export const Reason = z.object({ reason }).strict();
+export const Verdict = Reason.extend({ verdict: z.enum(['true_positive', 'false_positive', 'benign']) });
+export const Resolution = Reason.extend({
+  item: z.string().min(1).max(1500),
+  resolution: z.enum(['retry', 'skip']),
+});
+export const Accepted = z.object({ accepted: z.literal(true) });
+
+/** An incident that a person starts. */
+export const ManualStart = z
+  .object({
+    title: z.string().trim().min(1).max(1000),
+    severity: Severity,
+    category: z.enum(CATEGORIES).default('other'),
+    techniques: z
+      .array(z.string().regex(/^T\d{4}(\.\d{3})?$/, 'expected an ATT&CK id such as T1486'))
+      .max(50)
+      .default([]),
+    entities: Entities.strict().prefault({}),
+    /** `id@version`; the run chooses by the alert when left out. */
+    playbook: z.string().max(200).optional(),
+    reason,
+  })
+  .strict();
+export type ManualStart = z.output<typeof ManualStart>;
+
+export const Started = z.object({
+  deliveryId: z.string(),
+  alert: z.string(),
+  /** Null while another process still correlates it: look again. */
+  incident: z.string().nullable(),
+  /** An open incident knew one of the entities: the alert joined it, and its playbook goes on. */
+  joined: z.boolean(),
+  playbook: z.string().nullable(),
+  startedBy: z.string(),
+  /** The same request was sent before; nothing new was made. */
+  repeated: z.boolean(),
+});
+export type Started = z.infer<typeof Started>;
+
+export const Detached = z.object({
+  incident: z.string(),
+  alert: z.string(),
+  /** The incident of its own that it has now. */
+  detachedTo: z.string(),
+  /** What only this alert had brought: the old incident does nothing to it any more. */
+  targets: z.array(z.string()),
+  /** What the old incident had contained there already. It stays in force until the lease is released. */
+  stillContained: z.array(z.object({ lease: z.string(), action: z.string(), target: z.string() })),
+});
+export type Detached = z.infer<typeof Detached>;
+
+export const Decided = z.object({
+  decisionId: z.string(),
+  items: z.array(z.object({ itemHash: z.string(), status: z.enum(['recorded', 'repeated', 'too_late']) })),
+});
+
+export const KillSwitch = z.object({
+  on: z.boolean(),
+  reason: z.string().optional(),
+  by: z.string().optional(),
+  at: when.optional(),
+});
+export const KillSwitchInput = Reason.extend({ on: z.boolean() });
+
+export const Me = z.object({ id: z.string(), name: z.string(), roles: z.array(Role) });
+export const PersonView = Me.extend({ active: z.boolean() });
+export type PersonView = z.infer<typeof PersonView>;
+
+export const TokenView = z.object({
+  id: z.string(),
+  person: z.string(),
+  label: z.string(),
+  createdAt: when,
+  expiresAt: when.nullable(),
+  revokedAt: when.nullable(),
+});
+export type TokenView = z.infer<typeof TokenView>;
+
+export const TokenInput = z
+  .object({
+    person: z.string().min(1).max(63),
+    label: z.string().trim().min(1).max(200),
+    expiresInDays: z.number().int().min(1).max(366).default(90),
+  })
+  .strict();
+/** The only time that the token itself is shown. */
+export const NewToken = TokenView.extend({ token: z.string() });
+
+export const PlaybookView = z.object({ id: z.string(), version: z.number().int(), title: z.string() });
+export type PlaybookView = z.infer<typeof PlaybookView>;
+
+export const ActionView = z.object({
+  id: ActionId,
+  title: z.string(),
+  category: z.string(),
+  readOnly: z.boolean(),
+  impact: z.enum(['none', 'low', 'high', 'irreversible']),
+  inverse: ActionId.nullable(),
+  delivery: z.string(),
+  d3fend: z.array(z.string()),
+});
+
+export const JournalReport = z.object({
+  ok: z.boolean(),
+  chains: z.number().int(),
+  entries: z.number().int(),
+  seals: z.number().int(),
+  unsealed: z.number().int(),
+  problems: z.array(
+    z.object({ chain: z.string(), seq: z.number().int(), problem: z.string(), detail: z.string() }),
+  ),
+});
+
+/** RFC 9457. */
+export const ProblemBody = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  requestId: z.string().optional(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});

@@ -1,0 +1,18 @@
+import type { PlaybookView } from '../../../contracts/api';
+import type { CorrelateOptions } from '../../../store/correlate';
+import type { SealWitness } from '../../../store/seals';
+import type { Store } from '../../../store/store';
+import { Problem } from '../../problem';
+
+/** What the routes of the API work with. */
+export interface ApiDeps {
+  store: Store;
+  playbooks: readonly PlaybookView[];
+  /** How alerts are joined to incidents; for what a person starts or detaches. */
+  correlation: CorrelateOptions;
+  witness: () => SealWitness | undefined;
+  /** Something is in SQL that the dispatcher should see at once. */
+  wake: () => void;
+}
+
+export const notFound = (what: string): Problem => new Problem(404, 'Not found', `There is no such ${what}.`);

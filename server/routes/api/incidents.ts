@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import {
+  Accepted,
+  Detached,
+  IncidentDetail,
+  IncidentPage,
+  ManualStart,
+  Reason,
+  Resolution,
+  Started,
+  Timeline,
+  Verdict,
+} from '../../../contracts/api';
+import type { JsonObject } from '../../../contracts/values';
+import { detachAlert } from '../../../store/detach';
+import { startByHand } from '../../../store/manual-start';
+import { enqueue } from '../../../store/outbox';
+import { incidentExists, incidentList, incidentOf, timelineOf } from '../../../store/read-models';
+import { inTransaction, type Store } from '../../../store/store';
+import { Problem } from '../../problem';
+import { route, type Route } from '../table';
+import { notFound, type ApiDeps } from './deps';
+
+const Number_ = z.object({ number: z.string().min(1).max(40) });
+const AlertPath = Number_.extend({ id: z.string().min(1).max(100) });
+const Page = z.object({
+  status: z.enum(['open', 'closed']).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.string().max(40).optional(),
+});
+const After = z.object({ after: z.coerce.number().int().min(0).default(0) });
+const Idempotency = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'expected 1 to 200 visible characters')
+    .optional(),
+});
+const ACCEPTED = { accepted: true } as const;
+const CLOSED = { 404: 'There is no such incident.', 409: 'It is closed.' };
+
+/** A command for the incident's run, beside its state in SQL; it goes out when Temporal takes it. */
+async function tell(store: Store, number: string, by: string, command: JsonObject): Promise<void> {
+  await inTransaction(store, async (tx) => {
+    const incident = await tx
+      .selectFrom('incidents')
+      .select('status')
+      .where('number', '=', number)
+      .executeTakeFirst();
+    if (incident === undefined) throw notFound('incident');
+    if (incident.status === 'closed') throw new Problem(409, 'Conflict', `${number} is closed.`);
+    const payload = { ...command, id: randomUUID(), by: `person:${by}` };
+    await enqueue(tx, 'command', number, payload, await store.now());
+  });
+}
+
+/** Reading incidents. */
+export const readingIncidents = ({ store }: ApiDeps): Route[] => [
+  route({
+    method: 'get',
+    path: '/incidents',
+    id: 'listIncidents',
+    tag: 'incidents',
+    summary: 'Incidents, newest first',
+    permission: 'read',
+    query: Page,
+    answer: IncidentPage,
+    handle: ({ query }) => incidentList(store, query),
+  }),
+  route({
+    method: 'get',
+    path: '/incidents/{number}',
+    id: 'getIncident',
+    tag: 'incidents',
+    summary: 'One incident with its alerts, links and actions',
+    permission: 'read',
+    params: Number_,
+    answer: IncidentDetail,
+    problems: { 404: 'There is no such incident.' },
+    handle: async ({ params }) => {
+      const found = await incidentOf(store, params.number);
+      if (found === undefined) throw notFound('incident');
+      return found;
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/incidents/{number}/timeline',
+    id: 'getTimeline',
+    tag: 'incidents',
+    summary: 'The journal of an incident after a seq',
+    permission: 'read',
+    params: Number_,
+    query: After,
+    answer: Timeline,
+    problems: { 404: 'There is no such incident.' },
+    handle: async ({ params, query }) => {
+      if (!(await incidentExists(store, params.number))) throw notFound('incident');
+      return { items: await timelineOf(store, params.number, query.after) };
+    },
+  }),
+];
+
+/** Telling an incident's run what people know or want. */
+export const steeringIncidents = ({ store, wake }: ApiDeps): Route[] => [
+  route({
+    method: 'post',
+    path: '/incidents/{number}/verdict',
+    id: 'giveVerdict',
+    tag: 'incidents',
+    summary: 'Say what it was; false_positive takes everything back',
+    permission: 'verdict',
+    params: Number_,
+    body: Verdict,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'verdict', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/items',
+    id: 'resolveItem',
+    tag: 'incidents',
+    summary: 'Decide about a failed item: do it again, or go on without',
+    permission: 'verdict',
+    params: Number_,
+    body: Resolution,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'resolve_item', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/close',
+    id: 'closeIncident',
+    tag: 'incidents',
+    summary: 'Close; what is in force stays in force',
+    permission: 'verdict',
+    params: Number_,
+    body: Reason,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'close', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/rollback',
+    id: 'rollBack',
+    tag: 'incidents',
+    summary: 'Release every containment that the incident holds, also when it is closed',
+    permission: 'release',
+    params: Number_,
+    body: Reason,
+    status: 202,
+    answer: Accepted,
+    problems: { 404: 'There is no such incident.' },
+    handle: async ({ person, params, body }) => {
+      if (!(await incidentExists(store, params.number))) throw notFound('incident');
+      const payload = { incident: params.number, by: `person:${person.id}`, reason: body.reason };
+      await inTransaction(store, async (tx) =>
+        enqueue(tx, 'roll_back', params.number, payload, await store.now()),
+      );
+      wake();
+      return ACCEPTED;
+    },
+  }),
+];
+
+/** Incidents that people make: started by hand, or from an alert that does not belong. */
+export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps): Route[] => [
+  route({
+    method: 'post',
+    path: '/incidents',
+    id: 'startIncident',
+    tag: 'incidents',
+    summary: 'Start an incident by hand; it correlates like any alert',
+    permission: 'start',
+    headers: Idempotency,
+    body: ManualStart,
+    status: 202,
+    answer: Started,
+    problems: { 409: 'The Idempotency-Key stands for another request.' },
+    handle: async ({ person, body, header }) => {
+      const { 'Idempotency-Key': key } = Idempotency.parse({ 'Idempotency-Key': header('idempotency-key') });
+      const known = playbooks.map(({ id, version }) => `${id}@${String(version)}`);
+      if (body.playbook !== undefined && !known.includes(body.playbook))
+        throw new Problem(
+          422,
+          'Unprocessable content',
+          `playbook: there is no ${body.playbook}; there are ${known.join(', ')}.`,
+        );
+      const answer = await startByHand(store, body, person.id, key, correlation);
+      if (answer.kind === 'reused')
+        throw new Problem(409, 'Conflict', 'This Idempotency-Key was used for another request.');
+      wake();
+      const { kind: _kind, ...started } = answer;
+      return started;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/alerts/{id}/detach',
+    id: 'detachAlert',
+    tag: 'incidents',
+    summary: 'Take a wrongly joined alert out, into an incident of its own',
+    permission: 'start',
+    params: AlertPath,
+    body: Reason,
+    answer: Detached,
+    problems: {
+      404: 'There is no such incident, or it has no such alert.',
+      409: 'It is closed, or this is its only alert.',
+    },
+    handle: async ({ person, params, body }) => {
+      const by = { person: person.id, reason: body.reason };
+      const answer = await detachAlert(store, params.number, params.id, by, correlation);
+      switch (answer.kind) {
+        case 'no_incident':
+          throw notFound('incident');
+        case 'no_alert':
+          throw notFound('alert in this incident');
+        case 'closed':
+          throw new Problem(409, 'Conflict', `${params.number} is closed.`);
+        case 'only_alert':
+          throw new Problem(
+            409,
+            'Conflict',
+            'It is the only alert of this incident: give the verdict false_positive or benign instead.',
+          );
+        case 'detached': {
+          wake();
+          const { kind: _kind, ...detached } = answer;
+          return detached;
+        }
+      }
+    },
+  }),
+];

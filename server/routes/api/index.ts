@@ -1,0 +1,18 @@
+import type { Route } from '../table';
+import { approvals } from './approvals';
+import { containments } from './containments';
+import type { ApiDeps } from './deps';
+import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
+import { people } from './people';
+import { system } from './system';
+
+/** Every route of `/api/v1`. What is not here does not exist. */
+export const apiRoutes = (deps: ApiDeps): Route[] => [
+  ...readingIncidents(deps),
+  ...steeringIncidents(deps),
+  ...makingIncidents(deps),
+  ...approvals(deps),
+  ...containments(deps),
+  ...people(deps),
+  ...system(deps),
+];

@@ -1,0 +1,147 @@
+/** A piece of an OpenAPI document. */
+export type Doc = Record<string, unknown>;
+
+export const SCHEMAS = '#/components/schemas/';
+
+/** A response that is a problem. */
+export const problem = (description: string): Doc => ({
+  description,
+  content: { 'application/problem+json': { schema: { $ref: `${SCHEMAS}Problem` } } },
+});
+
+/** What any route may answer. */
+export const PROBLEMS: Readonly<Record<number, string>> = {
+  401: 'No token, or one that does not hold.',
+  403: 'The person holds none of the roles.',
+  422: 'Something does not fit its schema; `errors` names each field.',
+  503: 'The database cannot be reached; nothing was stored. Retry-After says when to try again.',
+};
+
+/** What a route with a body may answer. */
+export const BODY_PROBLEMS = { 400: 'The body is not JSON.', 413: 'The body is larger than 2 MB.' };
+
+const TEXT = { 'text/plain': { schema: { type: 'string' } } };
+const OK = {
+  description: 'It is.',
+  content: {
+    'application/json': {
+      schema: { type: 'object', properties: { ok: { const: true } }, required: ['ok'] },
+    },
+  },
+};
+const named = (name: string): Doc[] => [
+  { name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } },
+];
+const SIGNATURE: Doc[] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+  name,
+  in: 'header',
+  required: true,
+  schema: { type: 'string' },
+}));
+
+/** What stands beside `/api/v1`: for machines, each with a way of its own to prove who it is. */
+export const BESIDE: Record<string, Doc> = {
+  '/hooks/{source}': {
+    post: {
+      operationId: 'deliverAlerts',
+      tags: ['hooks'],
+      summary: 'An alert source delivers; authenticated by the mechanism of the source',
+      security: [],
+      parameters: named('source'),
+      requestBody: { required: true, content: { 'application/json': { schema: {} } } },
+      responses: {
+        202: {
+          description: 'Stored, or recognised as a repeat.',
+          content: { 'application/json': { schema: { $ref: `${SCHEMAS}Delivered` } } },
+        },
+        401: problem('The signature or secret does not hold.'),
+        404: problem('There is no such source.'),
+        422: problem(PROBLEMS[422] ?? ''),
+        503: problem(PROBLEMS[503] ?? ''),
+        400: problem(BODY_PROBLEMS[400]),
+        413: problem(BODY_PROBLEMS[413]),
+      },
+    },
+  },
+  '/hooks/approvals/{channel}': {
+    post: {
+      operationId: 'decideThroughChannel',
+      tags: ['hooks'],
+      summary: 'A chat or ticket system answers for a person; signed as Standard Webhooks wants it',
+      security: [],
+      parameters: [...named('channel'), ...SIGNATURE],
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: `${SCHEMAS}ChannelDecision` } } },
+      },
+      responses: {
+        202: {
+          description: 'Recorded, or recognised as a repeat.',
+          content: { 'application/json': { schema: { $ref: `${SCHEMAS}ChannelDecided` } } },
+        },
+        400: problem(BODY_PROBLEMS[400]),
+        401: problem('The signature does not hold, or is stale.'),
+        403: problem('The channel may not speak for this person, or not decide these items.'),
+        404: problem('There is no such channel or request.'),
+        409: problem('Settled, another plan, or a decisionId that stands for another decision.'),
+        413: problem(BODY_PROBLEMS[413]),
+        422: problem(PROBLEMS[422] ?? ''),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
+    },
+  },
+  '/blocklists/{list}': {
+    get: {
+      operationId: 'readBlocklist',
+      tags: ['block lists'],
+      summary: 'Blocked addresses, one a line, for firewalls',
+      security: [{ listSecret: [] }, {}],
+      parameters: named('list'),
+      responses: {
+        200: { description: 'The list; its ETag stands for its content.', content: TEXT },
+        304: { description: 'Still the one of If-None-Match.' },
+        401: problem('The secret of the list does not hold.'),
+        404: problem('There is no such list.'),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
+    },
+  },
+  '/healthz': {
+    get: {
+      operationId: 'healthz',
+      tags: ['health'],
+      summary: 'The process is alive',
+      security: [],
+      responses: { 200: OK },
+    },
+  },
+  '/readyz': {
+    get: {
+      operationId: 'readyz',
+      tags: ['health'],
+      summary: 'The database answers',
+      security: [],
+      responses: { 200: OK, 503: problem('The database cannot be reached.') },
+    },
+  },
+  '/metrics': {
+    get: {
+      operationId: 'metrics',
+      tags: ['health'],
+      summary: 'Metrics for Prometheus',
+      security: [],
+      responses: { 200: { description: 'The text format of Prometheus.', content: TEXT } },
+    },
+  },
+  '/api/v1/openapi.json': {
+    get: {
+      operationId: 'openapi',
+      tags: ['health'],
+      summary: 'This document',
+      security: [],
+      responses: {
+        200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
+      },
+    },
+  },
+};

@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import packageJson from '../../package.json';
+import { appendJournal } from '../../store/journal';
+import { openSealer, sealJournal } from '../../store/seals';
+import { inTransaction, openStore } from '../../store/store';
+import { fileIncident, fileRequest, startTestServer, type TestServer } from '../support/server';
+
+const BIN = join(__dirname, '..', '..', 'cli', 'bin.cjs');
+const HOSTILE = 'Trojan\u001b[2J\u202egnp.exe\nFAKE LINE';
+let server: TestServer;
+let request: string;
+beforeAll(async () => {
+  server = await startTestServer();
+  await fileIncident(server.store, 'INC-2026-900001');
+  await server.store.db.updateTable('incidents').set({ title: HOSTILE }).execute();
+  request = await fileRequest(server.store, 'INC-2026-900001', [
+    { action: 'endpoint.isolate_host', target: 'ws-1' },
+  ]);
+});
+afterAll(() => server.stop());
+
+async function cordon(
+  args: string[],
+  { as = 'lea', env = {} }: { as?: string; env?: NodeJS.ProcessEnv } = {},
+) {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { PATH: process.env['PATH'], CORDON_URL: server.url, CORDON_TOKEN: server.tokens[as], ...env },
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, out, err };
+}
+const json = async (args: string[], as?: string): Promise<Record<string, unknown>> => {
+  const { code, out, err } = await cordon([...args, '--json'], as === undefined ? {} : { as });
+  expect([args, code, err]).toEqual([args, 0, '']);
+  return JSON.parse(out) as Record<string, unknown>;
+};
+// eslint-disable-next-line no-control-regex -- these are what must not be there
+const STEERS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/;
+
+test('the exit code is 0 when it worked, 1 when it did not, 2 when it was called wrongly', async () => {
+  expect(await cordon(['--version'])).toMatchObject({ code: 0, out: `${packageJson.version}\n` });
+  expect(await cordon(['playbooks', 'list'])).toMatchObject({ code: 0 });
+  expect(await cordon(['incidents', 'show', 'INC-2026-000009'])).toMatchObject({
+    code: 1,
+    err: 'Not found: There is no such incident.\n',
+  });
+  expect(await cordon(['frob'])).toMatchObject({ code: 2 });
+  expect(await cordon(['incidents', 'close', 'x'])).toMatchObject({ code: 2 });
+  expect(await cordon(['incidents', 'resolve', 'x', '--item', 'i', '--reason', 'r'])).toMatchObject({
+    code: 2,
+    err: 'Give either --retry or --skip.\n',
+  });
+  expect(await cordon(['kill-switch', 'maybe'])).toMatchObject({ code: 2 });
+  const away = await cordon(['incidents', 'list'], { env: { CORDON_URL: 'http://127.0.0.1:9' } });
+  expect([away.code, away.err]).toEqual([1, expect.stringContaining('Is Cordon running?')]);
+}, 60_000);
+
+test('what an attacker wrote steers no terminal, in tables and in JSON', async () => {
+  for (const args of [
+    ['incidents', 'list'],
+    ['approvals', 'list'],
+    ['incidents', 'list', '--json'],
+  ]) {
+    const { out } = await cordon(args);
+    expect(out).not.toMatch(STEERS);
+    expect(out.split('\n').some((line) => line.startsWith('FAKE LINE'))).toBe(false);
+  }
+  const { items } = (await json(['incidents', 'list'])) as { items: { title: string }[] };
+  expect(items[0]?.title).toBe(HOSTILE);
+}, 60_000);
+
+test('a person starts, detaches, decides and watches; each verb answers JSON', async () => {
+  const started = await json([
+    'incidents',
+    'start',
+    '--title',
+    'Odd',
+    '--reason',
+    'a call',
+    '--host',
+    'ws-5',
+    '--playbook',
+    'ransomware@1',
+    '--key',
+    'k1',
+  ]);
+  expect(started).toMatchObject({ joined: false, playbook: 'ransomware@1', startedBy: 'person:lea' });
+  const number = String(started['incident']);
+  const more = await json([
+    'incidents',
+    'start',
+    '--title',
+    'More',
+    '--reason',
+    'r',
+    '--host',
+    'ws-5',
+    '--account',
+    'bob',
+  ]);
+  expect(more).toMatchObject({ incident: number, joined: true });
+  const detached = await json([
+    'incidents',
+    'detach',
+    number,
+    String(more['alert']),
+    '--reason',
+    'another case',
+  ]);
+  expect(detached).toMatchObject({ targets: ['account:bob'] });
+  expect(await json(['incidents', 'resolve', number, '--item', 'x', '--retry', '--reason', 'r'])).toEqual({
+    accepted: true,
+  });
+  const decided = await json(['approvals', 'approve', request, '--reason', 'r']);
+  expect(decided).toMatchObject({ items: [{ status: 'recorded' }] });
+  const token = await json(['tokens', 'create', 'ana', '--label', 'laptop'], 'adam');
+  expect((await cordon(['tokens', 'list'], { as: 'adam' })).out).toContain('laptop');
+  const { out } = await cordon(['tokens', 'revoke', String(token['id'])], { as: 'adam' });
+  expect(out).toBe('The token laptop of ana is revoked.\n');
+  expect(await cordon(['tokens', 'create', 'ana', '--label', 'x'])).toMatchObject({ code: 1 });
+
+  const watching = cordon(['incidents', 'watch', number]);
+  const at = await server.store.now();
+  await inTransaction(server.store, async (tx) => {
+    await appendJournal(tx, {
+      incident: number,
+      at,
+      actor: 'cordon',
+      kind: 'incident_closed',
+      data: { verdict: 'benign' },
+    });
+    await tx
+      .updateTable('incidents')
+      .set({ status: 'closed', verdict: 'benign', closed_at: at })
+      .where('number', '=', number)
+      .execute();
+  });
+  const watched = await watching;
+  expect(watched).toMatchObject({ code: 0, out: expect.stringContaining('incident_opened') as string });
+  expect(watched.out.trim().split('\n').at(-1)).toBe(`${number} is closed: benign.`);
+}, 90_000);
+
+test('the journal is verified without a server, on the folder of a stopped Cordon', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-offline-'));
+  const store = await openStore({ dataDir });
+  const entry = {
+    incident: 'INC-2026-000001',
+    at: await store.now(),
+    actor: 'cordon',
+    kind: 'note_added' as const,
+  };
+  await inTransaction(store, (tx) =>
+    appendJournal(tx, { ...entry, data: { text: 'a' } }, { ...entry, data: { text: 'b' } }),
+  );
+  await sealJournal(store, openSealer(dataDir));
+  const locked = await cordon(['journal', 'verify', '--data-dir', dataDir]);
+  expect([locked.code, locked.err]).toEqual([1, expect.stringContaining(`process ${String(process.pid)}`)]);
+  await store.close();
+  const good = await cordon(['journal', 'verify', '--data-dir', dataDir]);
+  expect([good.code, JSON.parse(good.out)]).toEqual([
+    0,
+    expect.objectContaining({ ok: true, entries: 2, seals: 1 }),
+  ]);
+  const again = await openStore({ dataDir });
+  await again.db.updateTable('journal').set({ data: '{"text":"c"}' }).where('seq', '=', 2).execute();
+  await again.close();
+  const bad = await cordon(['journal', 'verify', '--data-dir', dataDir]);
+  expect([bad.code, bad.out]).toEqual([1, expect.stringContaining('"changed"')]);
+  expect(await cordon(['journal', 'verify', '--data-dir', join(dataDir, 'none')])).toMatchObject({ code: 1 });
+  rmSync(dataDir, { recursive: true });
+}, 90_000);

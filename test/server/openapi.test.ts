@@ -1,0 +1,241 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import Ajv2020 from 'ajv/dist/2020';
+import addFormats from 'ajv-formats';
+import type { Express } from 'express';
+import { PERMISSIONS } from '../../server/auth/authenticate';
+import { createApp } from '../../server/app';
+import { apiRoutes } from '../../server/routes/api';
+import { SOURCES } from '../../sources';
+import {
+  fileIncident,
+  fileRequest,
+  correlationOf,
+  startTestServer,
+  type TestServer,
+} from '../support/server';
+
+interface Operation {
+  operationId: string;
+  description?: string;
+  security?: unknown[];
+  responses: Record<string, { content?: Record<string, { schema: object }> }>;
+}
+interface Document {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+}
+
+let server: TestServer;
+let document: Document;
+beforeAll(async () => {
+  server = await startTestServer({ blocklists: [{ id: 'blocked', public: true }] });
+  document = (await server.call<Document>('GET', '/api/v1/openapi.json', { as: null })).data;
+});
+afterAll(() => server.stop());
+
+/** What is for people in a browser, and therefore not in the document. */
+const PAGES = ['get /', 'get /style.css', 'post /login', 'post /logout', 'post /decide'];
+
+interface Layer {
+  route?: { path: string; methods: Record<string, boolean> };
+  handle: { stack?: Layer[] };
+}
+function walk(layers: readonly Layer[]): string[] {
+  return layers.flatMap(({ route, handle }) =>
+    route === undefined
+      ? walk(handle.stack ?? [])
+      : Object.keys(route.methods).map((method) => `${method} ${route.path.replace(/:(\w+)/g, '{$1}')}`),
+  );
+}
+
+test('every route of the application is in the document, and nothing else is', () => {
+  const app: Express = createApp({
+    store: server.store,
+    config: server.config,
+    sources: SOURCES,
+    playbooks: [],
+    witness: () => undefined,
+    wake: () => undefined,
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  const routes = walk((app as unknown as { router: { stack: Layer[] } }).router.stack);
+  const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  expect(routes.length).toBeGreaterThan(25);
+  expect(routes.sort()).toEqual([...documented, ...PAGES].sort());
+});
+
+test('the document is valid OpenAPI 3.1', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cordon-openapi-'));
+  const file = join(folder, 'openapi.json');
+  writeFileSync(file, JSON.stringify(document));
+  const main = require.resolve('@seriousme/openapi-schema-validator');
+  const answer = execFileSync(process.execPath, [join(dirname(main), 'bin', 'validate-api-cli.js'), file], {
+    encoding: 'utf8',
+  });
+  rmSync(folder, { recursive: true });
+  expect(answer).toContain('"valid": true');
+});
+
+test('each route names its permission and refuses without a token, and without the role', async () => {
+  const routes = apiRoutes({
+    store: server.store,
+    playbooks: [],
+    correlation: correlationOf(server.config),
+    witness: () => undefined,
+    wake: () => undefined,
+  });
+  for (const { method, path, permission, id } of routes) {
+    const url = `/api/v1${path.replace(/\{\w+\}/g, 'x')}`;
+    const outsider = ['vera', 'ana', 'lea', 'adam'].find(
+      (person) =>
+        !(PERMISSIONS[permission] as readonly string[]).includes(
+          { vera: 'viewer', ana: 'analyst', lea: 'lead', adam: 'admin' }[person] ?? '',
+        ),
+    );
+    const without = await server.call(method, url, { as: null, body: {} });
+    expect([id, without.status, without.headers['content-type']]).toEqual([
+      id,
+      401,
+      expect.stringContaining('application/problem+json'),
+    ]);
+    if (outsider !== undefined)
+      expect([id, (await server.call(method, url, { as: outsider, body: {} })).status]).toEqual([id, 403]);
+    expect(document.paths[`/api/v1${path}`]?.[method]?.description).toContain(PERMISSIONS[permission][0]);
+  }
+});
+
+test('real answers fit the schemas that the document declares', async () => {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats(ajv);
+  ajv.addSchema({ $id: 'doc', ...document });
+  const seen = new Set<string>();
+  const check = async (
+    method: string,
+    path: string,
+    url: string,
+    options = {},
+  ): Promise<Record<string, unknown>> => {
+    const { status, data } = await server.call(method, url, options);
+    const operation = document.paths[path]?.[method];
+    const type = status < 400 ? 'application/json' : 'application/problem+json';
+    expect([method, url, status, Object.keys(operation?.responses ?? {})]).toEqual([
+      method,
+      url,
+      status,
+      expect.arrayContaining([String(status)]),
+    ]);
+    const pointer = ['paths', path, method, 'responses', String(status), 'content', type, 'schema']
+      .map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
+      .join('/');
+    const validate = ajv.getSchema(`doc#/${pointer}`);
+    expect([pointer, validate?.(data), validate?.errors]).toEqual([pointer, true, null]);
+    if (status < 400) seen.add(operation?.operationId ?? '');
+    return data;
+  };
+  const api = (method: string, path: string, params: Record<string, string> = {}, options = {}) =>
+    check(
+      method,
+      `/api/v1${path}`,
+      `/api/v1${path.replace(/\{(\w+)\}/g, (_all, name: string) => params[name] ?? '')}`,
+      options,
+    );
+
+  const start = {
+    title: 'Odd log-ins',
+    severity: 3,
+    reason: 'a call from the bank',
+    entities: { hosts: [{ name: 'fin-ws-042' }] },
+  };
+  const started = await api('post', '/incidents', {}, { body: start });
+  const number = String(started['incident']);
+  const second = await api(
+    'post',
+    '/incidents',
+    {},
+    {
+      body: {
+        ...start,
+        title: 'More of it',
+        entities: { hosts: [{ name: 'fin-ws-042' }], accounts: [{ name: 'm.okafor' }] },
+      },
+    },
+  );
+  expect(second['incident']).toBe(number);
+  await api('post', '/incidents', {}, { body: { ...start, playbook: 'none@1' } });
+  await fileIncident(server.store, 'INC-2026-900001');
+  const request = await fileRequest(server.store, number, [
+    { action: 'endpoint.isolate_host', target: 'fin-ws-042' },
+  ]);
+  await api('get', '/approvals');
+  await api(
+    'post',
+    '/approvals/{id}/decisions',
+    { id: request },
+    { body: { decisionId: '7d6f2b6e-7a55-4a53-8f0b-3f3e8f6f1a10', verdict: 'approve' } },
+  );
+  await api('get', '/approvals/{id}', { id: request });
+  await api('get', '/approvals/{id}', { id: 'none' });
+  await server.store.db
+    .insertInto('leases')
+    .values({
+      id: 'lease-1',
+      connection: 'edr',
+      simulated: true,
+      action: 'endpoint.isolate_host',
+      inverse: 'endpoint.release_host',
+      inverse_input: '{}',
+      target_kind: 'host',
+      target_key: 'host:fin-ws-042',
+      target_label: 'fin-ws-042',
+      status: 'in_force',
+      we_did_it: true,
+      created_at: await server.store.now(),
+      last_error: null,
+    })
+    .execute();
+  await server.store.db
+    .insertInto('lease_holders')
+    .values({ lease_id: 'lease-1', incident: number, acquired_at: await server.store.now(), reason: 'r' })
+    .execute();
+  await api('get', '/containments');
+  await api('post', '/containments/{id}/release', { id: 'lease-1' }, { body: { reason: 'clean' } });
+  await api(
+    'post',
+    '/incidents/{number}/alerts/{id}/detach',
+    { number, id: String(second['alert']) },
+    { body: { reason: 'another case' } },
+  );
+  for (const [path, body] of [
+    ['verdict', { verdict: 'benign', reason: 'r' }],
+    ['items', { item: 'x', resolution: 'skip', reason: 'r' }],
+    ['close', { reason: 'r' }],
+    ['rollback', { reason: 'r' }],
+  ] as const)
+    await api('post', `/incidents/{number}/${path}`, { number }, { body });
+  await api('post', '/incidents/{number}/close', { number }, { body: { reason: '' } });
+  await api('get', '/incidents');
+  await api('get', '/incidents/{number}', { number });
+  await api('get', '/incidents/{number}/timeline', { number });
+  for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])
+    await api('get', path);
+  await api('put', '/kill-switch', {}, { body: { on: true, reason: 'r' } });
+  await api('get', '/kill-switch');
+  await api('put', '/kill-switch', {}, { body: { on: false, reason: 'r' } });
+  const token = await api('post', '/tokens', {}, { as: 'adam', body: { person: 'ana', label: 'laptop' } });
+  await api('get', '/tokens', {}, { as: 'adam' });
+  await api('delete', '/tokens/{id}', { id: String(token['id']) }, { as: 'adam' });
+  await check('get', '/healthz', '/healthz', { as: null });
+  await check('get', '/readyz', '/readyz', { as: null });
+  await check('get', '/api/v1/openapi.json', '/api/v1/openapi.json', { as: null });
+
+  const declared = Object.values(document.paths).flatMap((methods) =>
+    Object.values(methods).map((one) => one.operationId),
+  );
+  const elsewhere = ['deliverAlerts', 'decideThroughChannel', 'readBlocklist', 'metrics'];
+  expect([...seen].sort()).toEqual(declared.filter((id) => !elsewhere.includes(id)).sort());
+});
