@@ -12,12 +12,12 @@ import type { EngineName, Measured, Run, Size } from './types';
 
 type Calls = Record<string, number[]>;
 
-const WAIT_MS = 10 * 60_000;
+const WAIT_MS = 2 * 60_000;
 const REST_MS = 50;
 const QUIET_MS = 1_000;
 /** Less CPU than this in a second is idling. */
-const QUIET_CPU_MS = 60;
-const QUIET_ROUNDS = 60;
+const QUIET_CPU_MS = 100;
+const QUIET_ROUNDS = 20;
 const agent = new Agent({ keepAlive: true });
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
@@ -92,7 +92,7 @@ class Driver {
     return data;
   }
 
-  /** Waits until the engine's processes rest; returns their CPU time so far. */
+  /** Waits until the engine's processes rest, 20 s at most; returns their CPU time so far. */
   async #quiet(): Promise<number> {
     let last = cpuMs(this.engine.pids);
     for (let round = 0; round < QUIET_ROUNDS; round++) {
@@ -101,7 +101,7 @@ class Driver {
       if (next - last < QUIET_CPU_MS) return next;
       last = next;
     }
-    throw new Error('The engine did not come to rest within a minute.');
+    return last;
   }
 }
 
