@@ -80,7 +80,10 @@ export class Dispatcher {
     const [first] = rows;
     if (first === undefined) return;
     try {
-      await this.#deliver(first);
+      await this.#deliver(
+        first,
+        rows.some(({ payload }) => payload['first'] === true),
+      );
       for (const row of rows) await markSent(this.deps.store, row.id);
     } catch (error) {
       this.deps.log.warn(
@@ -91,11 +94,11 @@ export class Dispatcher {
     }
   }
 
-  async #deliver({ id, kind, key, payload }: Row<'outbox'>): Promise<void> {
+  async #deliver({ id, kind, key, payload }: Row<'outbox'>, isFirst: boolean): Promise<void> {
     const { runs } = this.deps;
     switch (kind) {
       case 'start_or_signal':
-        if ((await runs.startOrSignal(await this.#inputOf(key))) === 'gone') await this.#reopen(key);
+        if ((await runs.startOrSignal(await this.#inputOf(key), isFirst)) === 'gone') await this.#reopen(key);
         return;
       case 'decision':
         await runs.decision(key, z.string().parse(payload['decision']));

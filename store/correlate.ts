@@ -103,7 +103,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .execute();
   const [oldest, ...others] = candidates;
   const incident = oldest ?? (await openIncident(tx, group, keys, options, since, at));
-  const entries: NewEntry[] = [];
+  const entries: NewEntry[] = oldest === undefined ? [opening(incident, at)] : [];
   let seq = incident.alert_seq;
   for (const { row } of group) {
     seq += 1;
@@ -156,8 +156,8 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .where('number', '=', incident.number)
     .execute();
   await appendJournal(tx, ...entries);
-  // The dispatcher sends what is due for one incident as one signal.
-  await enqueue(tx, 'start_or_signal', incident.number, {}, at);
+  // The dispatcher sends what is due for one incident as one start or signal.
+  await enqueue(tx, 'start_or_signal', incident.number, { first: oldest === undefined }, at);
 }
 
 async function openIncident(
@@ -192,7 +192,7 @@ async function openIncident(
           .orderBy('number', 'desc')
           .limit(1)
           .executeTakeFirst();
-  const row = await tx
+  return tx
     .insertInto('incidents')
     .values({
       number,
@@ -216,12 +216,12 @@ async function openIncident(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  await appendJournal(tx, {
-    incident: number,
-    at,
-    actor: 'cordon',
-    kind: 'incident_opened',
-    data: { title: row.title, severity: row.severity, policy: options.policyVersion, reopens: row.reopens },
-  });
-  return row;
 }
+
+const opening = (row: Row<'incidents'>, at: Date): NewEntry => ({
+  incident: row.number,
+  at,
+  actor: 'cordon',
+  kind: 'incident_opened',
+  data: { title: row.title, severity: row.severity, policy: row.policy_version, reopens: row.reopens },
+});
