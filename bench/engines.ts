@@ -1,6 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
 import axios from 'axios';
 import { freePort } from '../temporal-config/dev-server';
@@ -8,7 +7,6 @@ import { startChild, type Child } from './processes';
 import { alertOf, type Shape } from './shapes';
 
 const TSX = ['--require', 'tsx/cjs'];
-const agent = new Agent({ keepAlive: true });
 
 /** One of the two that are compared, started with an empty data folder. */
 export interface Engine {
@@ -61,7 +59,6 @@ export async function startCordon({ dataDir, mock, say, nodeArgs = [] }: EngineO
       const timestamp = String(Math.floor(Date.now() / 1000));
       const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
       await axios.post(url, Buffer.from(body), {
-        httpAgent: agent,
         headers: {
           'content-type': 'application/json',
           'webhook-id': id,
@@ -90,7 +87,7 @@ export async function startBaseline({ dataDir, mock, say }: EngineOptions): Prom
     return {
       pids: [web.pid, worker.pid],
       post: async (shape, incident) => {
-        await axios.post(`${url}/alerts`, { shape, incident }, { httpAgent: agent });
+        await axios.post(`${url}/alerts`, { shape, incident });
       },
       stop: async () => {
         await worker.stop();

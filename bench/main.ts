@@ -16,6 +16,7 @@ const HEADS: Readonly<Record<Metric, string>> = {
   firstActionP95Ms: 'to the first action, ms (p95)',
   thirdActionMs: 'to the third action, ms (median)',
   cpuMsPerIncident: 'CPU ms per incident',
+  temporalCpuMsPerIncident: '  of which the Temporal server',
 };
 
 interface Options {

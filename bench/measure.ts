@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import axios from 'axios';
 import { startBaseline, startCordon, startMock, type Engine } from './engines';
-import { cpuMs } from './processes';
+import { cpuTime, type CpuTime } from './processes';
 import { ACTIONS_PER_INCIDENT, SHAPES, TITLE, type Shape } from './shapes';
 import { quantile } from './statistics';
 import type { EngineName, Measured, Run, Size } from './types';
@@ -18,7 +17,6 @@ const QUIET_MS = 1_000;
 /** Less CPU than this in a second is idling. */
 const QUIET_CPU_MS = 100;
 const QUIET_ROUNDS = 20;
-const agent = new Agent({ keepAlive: true });
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 class Driver {
@@ -41,7 +39,8 @@ class Driver {
     return {
       ...single,
       incidentsPerSecond: this.size.burst / seconds,
-      cpuMsPerIncident: (after - before) / this.size.burst,
+      cpuMsPerIncident: (after.all - before.all) / this.size.burst,
+      temporalCpuMsPerIncident: (after.temporal - before.temporal) / this.size.burst,
     };
   }
 
@@ -80,12 +79,12 @@ class Driver {
   }
 
   async #done(incidents: number[]): Promise<void> {
-    await axios.post(`${this.mock}/bench/wait`, incidents, { httpAgent: agent, timeout: WAIT_MS });
+    await axios.post(`${this.mock}/bench/wait`, incidents, { timeout: WAIT_MS });
   }
 
   /** What has arrived since the last look. An effect too many or too few makes the measurement worthless. */
   async #takeCalls(shape: Shape): Promise<Calls> {
-    const { data } = await axios.post<Calls>(`${this.mock}/bench/calls`, undefined, { httpAgent: agent });
+    const { data } = await axios.post<Calls>(`${this.mock}/bench/calls`);
     const wrong = Object.entries(data).filter(([, stamps]) => stamps.length !== ACTIONS_PER_INCIDENT);
     if (wrong.length > 0)
       throw new Error(`${TITLE[shape]}: incidents with another number of effects: ${JSON.stringify(wrong)}`);
@@ -93,12 +92,12 @@ class Driver {
   }
 
   /** Waits until the engine's processes rest, 20 s at most; returns their CPU time so far. */
-  async #quiet(): Promise<number> {
-    let last = cpuMs(this.engine.pids);
+  async #quiet(): Promise<CpuTime> {
+    let last = cpuTime(this.engine.pids);
     for (let round = 0; round < QUIET_ROUNDS; round++) {
       await pause(QUIET_MS);
-      const next = cpuMs(this.engine.pids);
-      if (next - last < QUIET_CPU_MS) return next;
+      const next = cpuTime(this.engine.pids);
+      if (next.all - last.all < QUIET_CPU_MS) return next;
       last = next;
     }
     return last;
@@ -139,4 +138,5 @@ export async function measure({ engine: name, size, say, profileDir }: RunOption
 
 const lineOf = (one: Measured): string =>
   `first action ${one.firstActionMs.toFixed(0)} ms, third ${one.thirdActionMs.toFixed(0)} ms, ` +
-  `${one.incidentsPerSecond.toFixed(1)} incidents/s, ${one.cpuMsPerIncident.toFixed(0)} ms CPU each`;
+  `${one.incidentsPerSecond.toFixed(1)} incidents/s, ${one.cpuMsPerIncident.toFixed(0)} ms CPU each ` +
+  `(${one.temporalCpuMsPerIncident.toFixed(0)} in Temporal)`;

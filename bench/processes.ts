@@ -76,6 +76,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 interface Stat {
   pid: number;
+  isTemporal: boolean;
   parent: number;
   cpuMs: number;
 }
@@ -88,7 +89,8 @@ function stats(): Stat[] {
         const text = readFileSync(`/proc/${name}/stat`, 'utf8');
         const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
         const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-        return [{ pid: Number(name), parent: Number(fields[1]), cpuMs }];
+        const isTemporal = text.includes('(temporal');
+        return [{ pid: Number(name), isTemporal, parent: Number(fields[1]), cpuMs }];
       } catch {
         // It ended while we looked.
         return [];
@@ -96,14 +98,23 @@ function stats(): Stat[] {
     });
 }
 
-/** CPU time of these processes and all their descendants so far, in ms. Zero where there is no /proc. */
-export function cpuMs(roots: readonly number[]): number {
-  if (process.platform !== 'linux') return 0;
-  const all = stats();
+/** In ms. */
+export interface CpuTime {
+  all: number;
+  /** Of that, the Temporal server's. */
+  temporal: number;
+}
+
+/** CPU time of these processes and all their descendants so far. Zero where there is no /proc. */
+export function cpuTime(roots: readonly number[]): CpuTime {
+  if (process.platform !== 'linux') return { all: 0, temporal: 0 };
+  const everybody = stats();
   const family = new Set(roots);
   for (let size = 0; size !== family.size;) {
     size = family.size;
-    for (const { pid, parent } of all) if (family.has(parent)) family.add(pid);
+    for (const { pid, parent } of everybody) if (family.has(parent)) family.add(pid);
   }
-  return all.filter(({ pid }) => family.has(pid)).reduce((sum, one) => sum + one.cpuMs, 0);
+  const ours = everybody.filter(({ pid }) => family.has(pid));
+  const sum = (some: readonly Stat[]): number => some.reduce((total, one) => total + one.cpuMs, 0);
+  return { all: sum(ours), temporal: sum(ours.filter(({ isTemporal }) => isTemporal)) };
 }

@@ -29,6 +29,7 @@ export const METRICS = [
   'firstActionP95Ms',
   'thirdActionMs',
   'cpuMsPerIncident',
+  'temporalCpuMsPerIncident',
 ] as const satisfies readonly (keyof Measured)[];
 export type Metric = (typeof METRICS)[number];
 

@@ -25,6 +25,8 @@ export interface Measured {
   incidentsPerSecond: number;
   /** CPU time of all of the engine's processes in the burst, until they are quiet, per incident. */
   cpuMsPerIncident: number;
+  /** Of that, the Temporal server's. */
+  temporalCpuMsPerIncident: number;
 }
 
 export type Run = Record<Shape, Measured>;
