@@ -25,6 +25,8 @@ export interface DispatcherDeps {
 /** Correlates what came in and sends what waits in the outbox. Several processes may run one each. */
 export class Dispatcher {
   #wake: () => void = () => undefined;
+  /** Something came in while a round was under way, which may have looked before it. */
+  #again = false;
   #stopped = false;
   #loop: Promise<void> | undefined;
 
@@ -36,6 +38,7 @@ export class Dispatcher {
 
   /** Something came in: look at once. */
   wake(): void {
+    this.#again = true;
     this.#wake();
   }
 
@@ -61,8 +64,9 @@ export class Dispatcher {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      this.#again = false;
       try {
-        if (await this.round()) continue;
+        if ((await this.round()) || this.#again) continue;
       } catch (error) {
         this.deps.log.warn({ error: String(error) }, 'the dispatcher will try again');
       }

@@ -36,10 +36,13 @@ async function orGone(work: () => Promise<unknown>): Promise<'ok' | 'gone'> {
   }
 }
 
-/** Runs on a Temporal. */
-export function temporalRuns(client: Client, taskQueue: string): Runs {
-  const within = <T>(work: () => Promise<T>): Promise<T> =>
-    client.connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
+/**
+ * Runs on a Temporal. `starter` is a client on the connection of a worker in this process, where there is one: the first task
+ * of a run that it starts comes back with the answer and need not be fetched.
+ */
+export function temporalRuns(client: Client, taskQueue: string, starter?: Client): Runs {
+  const within = <T>(work: () => Promise<T>, { connection } = client): Promise<T> =>
+    connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
   const handle = (incident: string) => client.workflow.getHandle(incidentWorkflowId(incident));
   const options = (input: IncidentInput) => ({
     workflowId: incidentWorkflowId(input.number),
@@ -58,13 +61,18 @@ export function temporalRuns(client: Client, taskQueue: string): Runs {
         }),
       ),
     );
+  const start = (input: IncidentInput): Promise<'ok' | 'gone'> =>
+    orGone(() =>
+      starter === undefined
+        ? within(() => client.workflow.start(INCIDENT_WORKFLOW, options(input)))
+        : within(
+            () => starter.workflow.start(INCIDENT_WORKFLOW, { ...options(input), requestEagerStart: true }),
+            starter,
+          ),
+    );
   return {
-    startOrSignal: async (input, first) => {
-      const started =
-        first && (await orGone(() => within(() => client.workflow.start(INCIDENT_WORKFLOW, options(input)))));
-      // Started before, by an attempt whose answer was lost.
-      return started === 'ok' ? 'ok' : signal(input);
-    },
+    // What is there already was started by an attempt whose answer was lost.
+    startOrSignal: async (input, first) => (first && (await start(input)) === 'ok' ? 'ok' : signal(input)),
     wake: (incident) => orGone(() => within(() => handle(incident).signal(WAKE_SIGNAL))),
     decision: (incident, decisionId) =>
       orGone(() =>
