@@ -25,8 +25,7 @@ export interface DispatcherDeps {
 /** Correlates what came in and sends what waits in the outbox. Several processes may run one each. */
 export class Dispatcher {
   #wake: () => void = () => undefined;
-  /** Something came in while a round was under way, which may have looked before it. */
-  #again = false;
+  #wakes = 0;
   #stopped = false;
   #loop: Promise<void> | undefined;
 
@@ -38,7 +37,7 @@ export class Dispatcher {
 
   /** Something came in: look at once. */
   wake(): void {
-    this.#again = true;
+    this.#wakes += 1;
     this.#wake();
   }
 
@@ -64,9 +63,10 @@ export class Dispatcher {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
-      this.#again = false;
+      const wakes = this.#wakes;
       try {
-        if ((await this.round()) || this.#again) continue;
+        // What came in while the round was under way may have come in after it looked.
+        if ((await this.round()) || wakes !== this.#wakes) continue;
       } catch (error) {
         this.deps.log.warn({ error: String(error) }, 'the dispatcher will try again');
       }
