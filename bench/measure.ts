@@ -79,7 +79,13 @@ class Driver {
   }
 
   async #done(incidents: number[]): Promise<void> {
-    await axios.post(`${this.mock}/bench/wait`, incidents, { timeout: WAIT_MS });
+    try {
+      await axios.post(`${this.mock}/bench/wait`, incidents, { timeout: WAIT_MS });
+    } catch (error) {
+      throw new Error('Some incidents did not have their three effects within two minutes.', {
+        cause: error,
+      });
+    }
   }
 
   /** What has arrived since the last look. An effect too many or too few makes the measurement worthless. */
