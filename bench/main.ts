@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { measure } from './measure';
+import { stopChildren } from './processes';
 import { SHAPES, TITLE } from './shapes';
 import { METRICS, summarise, type Metric, type Spread, type Summary } from './statistics';
 import type { EngineName, Pair, Size } from './types';
@@ -72,6 +73,8 @@ async function main(options: Options): Promise<void> {
     console.log(JSON.stringify({ machine, size, summary, pairs }, null, 2));
   } else print(summary);
 }
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stopChildren());
 
 new Command('bench')
   .description('Cordon beside bare Temporal on the same work, in interleaved pairs')

@@ -26,6 +26,13 @@ export interface ChildOptions {
   say?: (line: string) => void;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Stops every child. What waits for them fails then, and tidies up. */
+export async function stopChildren(): Promise<void> {
+  await Promise.all([...running].map(stop));
+}
+
 /** Starts a program of this repository with Node, in the repository's root. */
 export async function startChild({ args, ready, env, say }: ChildOptions): Promise<Child> {
   const child = spawn(process.execPath, args, {
@@ -33,6 +40,8 @@ export async function startChild({ args, ready, env, say }: ChildOptions): Promi
     env: { ...process.env, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let output = '';
   const told = new Promise<string>((resolve, reject) => {
     const line = (text: string): void => {
