@@ -2,7 +2,7 @@ import type { AlertView } from '../contracts/alert';
 import { resolveScope } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
 import type { IncidentUpdate } from '../contracts/messages';
-import { appendJournal } from '../store/journal';
+import { appendJournal, type NewEntry } from '../store/journal';
 import { inTransaction } from '../store/store';
 import { writeProgress } from './progress';
 import type { RunnerDeps } from './runner-types';
@@ -53,47 +53,41 @@ export async function updateIncident(
       .forUpdate()
       .executeTakeFirst();
     if (incident === undefined) throw new CordonError('not_found', `There is no incident ${input.incident}.`);
-    await writeProgress(tx, incident, input.progress, at);
+    const entries = await writeProgress(tx, incident, input.progress, at);
     const actor = `run:${input.incident}`;
-    if (input.note !== undefined)
-      await appendJournal(tx, {
-        incident: input.incident,
-        at,
-        actor,
-        kind: 'note_added',
-        data: { text: input.note },
-      });
+    const tell = (by: string, kind: NewEntry['kind'], data: NewEntry['data']): void => {
+      entries.push({ incident: input.incident, at, actor: by, kind, data });
+    };
+    if (input.note !== undefined) tell(actor, 'note_added', { text: input.note });
     if (input.command !== undefined) {
       const { kind, by, id: _id, ...data } = input.command;
-      await appendJournal(tx, {
-        incident: input.incident,
-        at,
-        actor: by,
-        kind: kind === 'resolve_item' ? 'item_resolved' : kind === 'verdict' ? 'verdict_given' : 'note_added',
+      tell(
+        by,
+        kind === 'resolve_item' ? 'item_resolved' : kind === 'verdict' ? 'verdict_given' : 'note_added',
         data,
-      });
+      );
     }
-    if (input.close === undefined || incident.status === 'closed')
+    if (input.close === undefined || incident.status === 'closed') {
+      if (entries.length > 0) await appendJournal(tx, ...entries);
       return { closed: incident.status === 'closed', moreAlerts: false };
+    }
     // Not alert_seq: the newest may have been detached, and then the run never sees it.
     const { newest } = await tx
       .selectFrom('alerts')
       .select((eb) => eb.fn.max('seq').as('newest'))
       .where('incident', '=', input.incident)
       .executeTakeFirstOrThrow();
-    if ((newest ?? 0) > input.close.seenAlertSeq) return { closed: false, moreAlerts: true };
-    await tx
-      .updateTable('incidents')
-      .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at, verdict: input.close.verdict })
-      .where('number', '=', input.incident)
-      .execute();
-    await appendJournal(tx, {
-      incident: input.incident,
-      at,
-      actor,
-      kind: 'incident_closed',
-      data: { verdict: input.close.verdict, reason: input.close.reason },
-    });
-    return { closed: true, moreAlerts: false };
+    const moreAlerts = (newest ?? 0) > input.close.seenAlertSeq;
+    if (!moreAlerts) {
+      const { verdict, reason } = input.close;
+      await tx
+        .updateTable('incidents')
+        .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at, verdict })
+        .where('number', '=', input.incident)
+        .execute();
+      tell(actor, 'incident_closed', { verdict, reason });
+    }
+    if (entries.length > 0) await appendJournal(tx, ...entries);
+    return { closed: !moreAlerts, moreAlerts };
   });
 }

@@ -1,16 +1,19 @@
 import type { Progress } from '../contracts/messages';
-import { appendJournal, type NewEntry } from '../store/journal';
+import type { NewEntry } from '../store/journal';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
 
-/** Writes what a run tells of itself: phase, playbook, what needs a person. Only changes are journaled. */
+/**
+ * Writes what a run tells of itself: phase, playbook, what needs a person. Returns what the caller has to journal in the
+ * same transaction: changes only.
+ */
 export async function writeProgress(
   tx: Tx,
   incident: Row<'incidents'>,
   progress: Progress | undefined,
   at: Date,
-): Promise<void> {
-  if (progress === undefined) return;
+): Promise<NewEntry[]> {
+  if (progress === undefined) return [];
   const entries: NewEntry[] = [];
   const tell = (kind: NewEntry['kind'], data: NewEntry['data']): void => {
     entries.push({ incident: incident.number, at, actor: `run:${incident.number}`, kind, data });
@@ -36,11 +39,11 @@ export async function writeProgress(
   }
   if (progress.title !== undefined) set.title = progress.title;
   if (progress.summary !== undefined) set.summary = JSON.stringify(progress.summary);
-  if (Object.keys(set).length === 0) return;
+  if (Object.keys(set).length === 0) return entries;
   await tx
     .updateTable('incidents')
     .set({ ...set, updated_at: at })
     .where('number', '=', incident.number)
     .execute();
-  if (entries.length > 0) await appendJournal(tx, ...entries);
+  return entries;
 }

@@ -35,6 +35,7 @@ export interface WaveCall {
 export class WaveRunner {
   readonly #inFlight = new Map<string, Promise<ItemResult>>();
   readonly #told = new Set<string>();
+  readonly #policies = new Map<string, Policy>();
   readonly #ticker: NodeJS.Timeout;
 
   constructor(private readonly deps: RunnerDeps) {
@@ -71,7 +72,7 @@ export class WaveRunner {
         .executeTakeFirst();
       if (incident === undefined)
         throw new CordonError('not_found', `There is no incident ${input.incident}.`);
-      await writeProgress(tx, incident, input.progress, at);
+      const journal = await writeProgress(tx, incident, input.progress, at);
       const prepared: Prepared[] = [];
       const seen = new Set<string>();
       for (const item of input.items) {
@@ -80,7 +81,10 @@ export class WaveRunner {
         if ('status' in one) ready.set(item, one);
         else prepared.push(one);
       }
-      if (prepared.length === 0) return new Map<WaveItem, [Prepared, Verdict]>();
+      if (prepared.length === 0) {
+        if (journal.length > 0) await appendJournal(tx, ...journal);
+        return new Map<WaveItem, [Prepared, Verdict]>();
+      }
       const found = await guardWave(
         {
           deps: this.deps,
@@ -98,7 +102,7 @@ export class WaveRunner {
             told.push(mark);
             return true;
           },
-          journal: [],
+          journal,
         },
         input,
         prepared,
@@ -284,7 +288,10 @@ export class WaveRunner {
     return releaseOf(this.deps, input, item, lease, key);
   }
 
+  /** A version is the hash of its rules: what was read once is what it is. */
   async #policy(tx: Tx, version: string): Promise<Policy> {
+    const known = this.#policies.get(version);
+    if (known !== undefined) return known;
     const row = await tx
       .selectFrom('policies')
       .select('body')
@@ -295,7 +302,9 @@ export class WaveRunner {
         'internal',
         `The policy ${version} that the run is pinned to is not in the database.`,
       );
-    return Policy.parse(row.body);
+    const policy = Policy.parse(row.body);
+    this.#policies.set(version, policy);
+    return policy;
   }
 }
 

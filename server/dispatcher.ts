@@ -25,6 +25,7 @@ export interface DispatcherDeps {
 /** Correlates what came in and sends what waits in the outbox. Several processes may run one each. */
 export class Dispatcher {
   #wake: () => void = () => undefined;
+  #wakes = 0;
   #stopped = false;
   #loop: Promise<void> | undefined;
 
@@ -36,6 +37,7 @@ export class Dispatcher {
 
   /** Something came in: look at once. */
   wake(): void {
+    this.#wakes += 1;
     this.#wake();
   }
 
@@ -61,8 +63,10 @@ export class Dispatcher {
 
   async #run(): Promise<void> {
     while (!this.#stopped) {
+      const wakes = this.#wakes;
       try {
-        if (await this.round()) continue;
+        // What came in while the round was under way may have come in after it looked.
+        if ((await this.round()) || wakes !== this.#wakes) continue;
       } catch (error) {
         this.deps.log.warn({ error: String(error) }, 'the dispatcher will try again');
       }
@@ -80,7 +84,10 @@ export class Dispatcher {
     const [first] = rows;
     if (first === undefined) return;
     try {
-      await this.#deliver(first);
+      await this.#deliver(
+        first,
+        rows.some(({ payload }) => payload['first'] === true),
+      );
       for (const row of rows) await markSent(this.deps.store, row.id);
     } catch (error) {
       this.deps.log.warn(
@@ -91,11 +98,11 @@ export class Dispatcher {
     }
   }
 
-  async #deliver({ id, kind, key, payload }: Row<'outbox'>): Promise<void> {
+  async #deliver({ id, kind, key, payload }: Row<'outbox'>, isFirst: boolean): Promise<void> {
     const { runs } = this.deps;
     switch (kind) {
       case 'start_or_signal':
-        if ((await runs.startOrSignal(await this.#inputOf(key))) === 'gone')
+        if ((await runs.startOrSignal(await this.#inputOf(key), isFirst)) === 'gone')
           await releaseUnseen(this.deps.store, key);
         return;
       case 'decision':

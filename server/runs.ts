@@ -17,7 +17,8 @@ const RPC_DEADLINE_MS = 10_000;
 
 /** What the server asks of Temporal. `gone`: that run has ended. */
 export interface Runs {
-  startOrSignal(input: IncidentInput): Promise<'ok' | 'gone'>;
+  /** `first`: nobody has started it yet, as far as is known. Its alerts ride along, so it needs no signal. */
+  startOrSignal(input: IncidentInput, first: boolean): Promise<'ok' | 'gone'>;
   wake(incident: string): Promise<'ok' | 'gone'>;
   decision(incident: string, decisionId: string): Promise<'ok' | 'gone'>;
   command(incident: string, command: Command): Promise<'ok' | 'gone'>;
@@ -35,26 +36,43 @@ async function orGone(work: () => Promise<unknown>): Promise<'ok' | 'gone'> {
   }
 }
 
-/** Runs on a Temporal. */
-export function temporalRuns(client: Client, taskQueue: string): Runs {
-  const within = <T>(work: () => Promise<T>): Promise<T> =>
-    client.connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
+/**
+ * Runs on a Temporal. `starter` is a client on the connection of a worker in this process, where there is one: the first task
+ * of a run that it starts comes back with the answer and need not be fetched.
+ */
+export function temporalRuns(client: Client, taskQueue: string, starter?: Client): Runs {
+  const within = <T>(work: () => Promise<T>, { connection } = client): Promise<T> =>
+    connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
   const handle = (incident: string) => client.workflow.getHandle(incidentWorkflowId(incident));
-  return {
-    startOrSignal: (input) =>
-      orGone(() =>
-        within(() =>
-          client.workflow.signalWithStart(INCIDENT_WORKFLOW, {
-            workflowId: incidentWorkflowId(input.number),
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            taskQueue,
-            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
-            args: [input],
-            signal: NEW_ALERTS_SIGNAL,
-            signalArgs: [],
-          }),
-        ),
+  const options = (input: IncidentInput) => ({
+    workflowId: incidentWorkflowId(input.number),
+    workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+    taskQueue,
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+    args: [input],
+  });
+  const signal = (input: IncidentInput): Promise<'ok' | 'gone'> =>
+    orGone(() =>
+      within(() =>
+        client.workflow.signalWithStart(INCIDENT_WORKFLOW, {
+          ...options(input),
+          signal: NEW_ALERTS_SIGNAL,
+          signalArgs: [],
+        }),
       ),
+    );
+  const start = (input: IncidentInput): Promise<'ok' | 'gone'> =>
+    orGone(() =>
+      starter === undefined
+        ? within(() => client.workflow.start(INCIDENT_WORKFLOW, options(input)))
+        : within(
+            () => starter.workflow.start(INCIDENT_WORKFLOW, { ...options(input), requestEagerStart: true }),
+            starter,
+          ),
+    );
+  return {
+    // What is there already was started by an attempt whose answer was lost.
+    startOrSignal: async (input, first) => (first && (await start(input)) === 'ok' ? 'ok' : signal(input)),
     wake: (incident) => orGone(() => within(() => handle(incident).signal(WAKE_SIGNAL))),
     decision: (incident, decisionId) =>
       orGone(() =>

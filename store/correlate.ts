@@ -181,7 +181,8 @@ async function joinIncident(
 ): Promise<void> {
   if (members.length === 0) return;
   const keys = [...new Set(members.flatMap((one) => one.keys))];
-  const entries: NewEntry[] = [];
+  const isFirst = incident.alert_seq === 0;
+  const entries: NewEntry[] = isFirst ? [opening(incident, at)] : [];
   let seq = incident.alert_seq;
   for (const { row } of members) {
     seq += 1;
@@ -229,8 +230,8 @@ async function joinIncident(
     .where('number', '=', incident.number)
     .execute();
   await appendJournal(tx, ...entries);
-  // The dispatcher sends what is due for one incident as one signal.
-  await enqueue(tx, 'start_or_signal', incident.number, {}, at);
+  // The dispatcher sends what is due for one incident as one start or signal.
+  await enqueue(tx, 'start_or_signal', incident.number, { first: isFirst }, at);
 }
 
 async function knowEntities(tx: Tx, incident: string, keys: readonly string[], at: Date): Promise<void> {
@@ -300,7 +301,7 @@ async function openIncident(
           .orderBy('number', 'desc')
           .limit(1)
           .executeTakeFirst();
-  const row = await tx
+  return tx
     .insertInto('incidents')
     .values({
       number,
@@ -324,18 +325,18 @@ async function openIncident(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  await appendJournal(tx, {
-    incident: number,
-    at,
-    actor: 'cordon',
-    kind: 'incident_opened',
-    data: {
-      title: row.title,
-      severity: row.severity,
-      policy: options.policyVersion,
-      reopens: row.reopens,
-      startedBy: row.started_by,
-    },
-  });
-  return row;
 }
+
+const opening = (row: Row<'incidents'>, at: Date): NewEntry => ({
+  incident: row.number,
+  at,
+  actor: 'cordon',
+  kind: 'incident_opened',
+  data: {
+    title: row.title,
+    severity: row.severity,
+    policy: row.policy_version,
+    reopens: row.reopens,
+    startedBy: row.started_by,
+  },
+});

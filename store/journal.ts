@@ -55,11 +55,16 @@ export async function appendJournal(tx: Tx, ...entries: NewEntry[]): Promise<voi
           hash,
         };
       });
-    await tx.insertInto('journal').values(rows).execute();
-    await tx.updateTable('journal_heads').set({ seq, hash }).where('incident', '=', incident).execute();
+    await tx
+      .with('appended', (db) => db.insertInto('journal').values(rows))
+      .updateTable('journal_heads')
+      .set({ seq, hash })
+      .where('incident', '=', incident)
+      .execute();
   }
 }
 
+/** Locks the head row of a chain, and makes it where there is none. */
 async function lockHead(tx: Tx, incident: string): Promise<{ seq: number; hash: string }> {
   const existing = await tx
     .selectFrom('journal_heads')
@@ -68,15 +73,13 @@ async function lockHead(tx: Tx, incident: string): Promise<{ seq: number; hash: 
     .forUpdate()
     .executeTakeFirst();
   if (existing !== undefined) return existing;
-  await tx
-    .insertInto('journal_heads')
-    .values({ incident, seq: 0, hash: GENESIS })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  return tx
-    .selectFrom('journal_heads')
-    .select(['seq', 'hash'])
-    .where('incident', '=', incident)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
+  return (
+    tx
+      .insertInto('journal_heads')
+      .values({ incident, seq: 0, hash: GENESIS })
+      // Somebody may have made it meanwhile: then this waits for them, and returns what they left.
+      .onConflict((conflict) => conflict.column('incident').doUpdateSet({ incident }))
+      .returning(['seq', 'hash'])
+      .executeTakeFirstOrThrow()
+  );
 }

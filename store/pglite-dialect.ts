@@ -1,6 +1,6 @@
 import type { PGlite } from '@electric-sql/pglite';
 import {
-  CompiledQuery,
+  type CompiledQuery,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
@@ -9,12 +9,16 @@ import {
   type Driver,
   type QueryResult,
 } from 'kysely';
+import { PGliteSession } from './pglite-session';
 
 /** PGlite has one session: transactions and queries queue for it, first come first served. */
 class PGliteDriver implements Driver {
   readonly #waiting: (() => void)[] = [];
+  readonly #connection: PGliteConnection;
   #busy = false;
-  constructor(private readonly pglite: PGlite) {}
+  constructor(private readonly pglite: PGlite) {
+    this.#connection = new PGliteConnection(new PGliteSession(pglite));
+  }
 
   async init(): Promise<void> {
     await this.pglite.waitReady;
@@ -26,7 +30,7 @@ class PGliteDriver implements Driver {
       });
     }
     this.#busy = true;
-    return new PGliteConnection(this.pglite);
+    return this.#connection;
   }
   releaseConnection(): Promise<void> {
     const next = this.#waiting.shift();
@@ -34,14 +38,14 @@ class PGliteDriver implements Driver {
     else next();
     return Promise.resolve();
   }
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('BEGIN'));
+  beginTransaction(): Promise<void> {
+    return this.#connection.session.command('BEGIN');
   }
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('COMMIT'));
+  commitTransaction(): Promise<void> {
+    return this.#connection.session.command('COMMIT');
   }
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('ROLLBACK'));
+  rollbackTransaction(): Promise<void> {
+    return this.#connection.session.command('ROLLBACK');
   }
   destroy(): Promise<void> {
     return Promise.resolve();
@@ -49,9 +53,9 @@ class PGliteDriver implements Driver {
 }
 
 class PGliteConnection implements DatabaseConnection {
-  constructor(private readonly pglite: PGlite) {}
+  constructor(readonly session: PGliteSession) {}
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, affectedRows } = await this.pglite.query<R>(query.sql, [...query.parameters]);
+    const { rows, affectedRows } = await this.session.query<R>(query.sql, query.parameters);
     return { rows, ...(affectedRows === undefined ? {} : { numAffectedRows: BigInt(affectedRows) }) };
   }
   // eslint-disable-next-line require-yield, @typescript-eslint/require-await

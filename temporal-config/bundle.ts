@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { bundleWorkflowCode, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, type BundleOptions, type WorkflowBundle } from '@temporalio/worker';
 import packageJson from '../package.json';
 
 const ROOT = join(__dirname, '..');
@@ -22,14 +22,17 @@ function fingerprint(): string {
   return hash.digest('hex').slice(0, 32);
 }
 
+/** How workflow code is bundled, in production and in tests. */
+export const BUNDLE_OPTIONS = {
+  workflowsPath: join(ROOT, 'workflows', 'index.ts'),
+  preloadModules: [join(ROOT, 'workflows', 'preload.ts')],
+} satisfies BundleOptions;
+
 /** The workflow code, bundled. Kept in `cacheDir`, so that a warm start saves the two seconds. */
 export async function workflowBundle(cacheDir: string): Promise<WorkflowBundle> {
   const file = join(cacheDir, `workflow-bundle-${fingerprint()}.js`);
   if (existsSync(file)) return { code: readFileSync(file, 'utf8') };
-  const bundle = await bundleWorkflowCode({
-    workflowsPath: join(ROOT, 'workflows', 'index.ts'),
-    logger: silent,
-  });
+  const bundle = await bundleWorkflowCode({ ...BUNDLE_OPTIONS, logger: silent });
   mkdirSync(cacheDir, { recursive: true });
   const temporary = `${file}.${String(process.pid)}`;
   writeFileSync(temporary, bundle.code);

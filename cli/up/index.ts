@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { ConnectionRegistry } from '../../activities/connections';
@@ -172,7 +172,7 @@ async function assemble(
 
   const dispatcher = new Dispatcher({
     store,
-    runs: temporalRuns(client, settings.taskQueue),
+    runs: temporalRuns(client, settings.taskQueue, new Client({ connection: native, namespace })),
     correlation: { assets, windowMinutes: config.correlation.windowMinutes, policyVersion },
     readAlerts: async (incident) => (await readAlerts({ store, assets }, { incident, afterSeq: 0 })).alerts,
     log,

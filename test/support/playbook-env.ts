@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
@@ -12,6 +11,7 @@ import {
 } from '../../contracts/messages';
 import type { Command, IncidentInput } from '../../contracts/messages';
 import type { FakeWorld } from './fake-activities';
+import { BUNDLE_OPTIONS } from '../../temporal-config/bundle';
 import { createTimeSkipping } from '../../temporal-config/test-server';
 import { quietRuntime } from './temporal';
 
@@ -21,8 +21,8 @@ function noop(): void {
 }
 
 /** The workflow code as the worker loads it. */
-export function bundle(entry = join(__dirname, '../../workflows/index.ts')): Promise<WorkflowBundle> {
-  return bundleWorkflowCode({ workflowsPath: entry, logger: noLog });
+export function bundle(workflowsPath = BUNDLE_OPTIONS.workflowsPath): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({ ...BUNDLE_OPTIONS, workflowsPath, logger: noLog });
 }
 
 /** One run under test. */
