@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -83,6 +92,10 @@ function jest(
       clearTimeout(timer);
       if (hangs) {
         resolve('hangs');
+        return;
+      }
+      if (!existsSync(output)) {
+        resolve([]);
         return;
       }
       const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as Report;
