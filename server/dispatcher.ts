@@ -3,11 +3,11 @@ import type { AlertView } from '../contracts/alert';
 import type { CallContext } from '../contracts/integration';
 import { Command, MaintenanceInput, type IncidentInput } from '../contracts/messages';
 import type { Mode } from '../contracts/values';
+import { appendJournal } from '../store/journal';
 import { correlateBatch, type CorrelateOptions } from '../store/correlate';
 import { markFailed, markSent, takeDue } from '../store/outbox';
-import { releaseUnseen } from '../store/reopen';
 import type { Row } from '../store/schema';
-import type { Store } from '../store/store';
+import { inTransaction, type Store } from '../store/store';
 import type { Runs } from './runs';
 
 const POLL_MS = 250;
@@ -102,8 +102,7 @@ export class Dispatcher {
     const { runs } = this.deps;
     switch (kind) {
       case 'start_or_signal':
-        if ((await runs.startOrSignal(await this.#inputOf(key), isFirst)) === 'gone')
-          await releaseUnseen(this.deps.store, key);
+        if ((await runs.startOrSignal(await this.#inputOf(key), isFirst)) === 'gone') await this.#reopen(key);
         return;
       case 'decision':
         await runs.decision(key, z.string().parse(payload['decision']));
@@ -141,5 +140,39 @@ export class Dispatcher {
       ...(row.playbook === null ? {} : { playbook: row.playbook }),
       ...(row.reopens === null ? {} : { reopens: row.reopens }),
     };
+  }
+
+  /** The run ended while alerts were on their way: what it has not seen is correlated anew, into an incident that says so. */
+  async #reopen(number: string): Promise<void> {
+    const { store } = this.deps;
+    const at = await store.now();
+    await inTransaction(store, async (tx) => {
+      const incident = await tx
+        .selectFrom('incidents')
+        .selectAll()
+        .where('number', '=', number)
+        .forUpdate()
+        .executeTakeFirstOrThrow();
+      if (incident.status === 'open') {
+        await tx
+          .updateTable('incidents')
+          .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at })
+          .where('number', '=', number)
+          .execute();
+        await appendJournal(tx, {
+          incident: number,
+          at,
+          actor: 'cordon',
+          kind: 'incident_closed',
+          data: { reason: 'its run had ended' },
+        });
+      }
+      await tx
+        .updateTable('alerts')
+        .set({ dirty: true, incident: null, seq: null })
+        .where('incident', '=', number)
+        .where('updated_at', '>', incident.closed_at ?? incident.opened_at)
+        .execute();
+    });
   }
 }

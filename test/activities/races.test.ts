@@ -170,6 +170,22 @@ describe('two processes and one item', () => {
     expect(world.calls).toHaveLength(1);
   });
 
+  test('asked again in the process that works on it, it is that very attempt', async () => {
+    const config = worldConfig();
+    const activities = runner(config);
+    const wave = waveOf(await openIncident(store, config), item());
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
+    const first = activities.runWave(wave);
+    await reached;
+    expect((await activities.runWave({ ...wave, patienceMs: 50 })).items[0]).toMatchObject({
+      status: 'running',
+    });
+    letGo();
+    expect((await first).items[0]).toMatchObject({ status: 'succeeded' });
+    expect(world.calls).toHaveLength(1);
+    expect(await store.db.selectFrom('claims').select('attempt').execute()).toEqual([{ attempt: 1 }]);
+  });
+
   test('a heartbeat speaks for its own claims only', async () => {
     const config = worldConfig();
     const wave = waveOf(await openIncident(store, config), item());

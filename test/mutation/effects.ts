@@ -296,16 +296,6 @@ export const EFFECTS: readonly Mutant[] = [
     ['two domains', '.filter((key) => !key.startsWith(NAMED_IN))', '', CORRELATE, 'one name in two domains'],
     ['cap of keys', '.slice(0, MOST_KEYS).sort()', '.sort()', CORRELATE, 'alerts that name half the estate'],
   ]),
-  ...of('store/reopen.ts', [
-    ['what was told stays', "    .where('at', '>', last)", '', CORRELATE, 'what it had been told of stays'],
-    [
-      'closed by its run',
-      "    if (incident.status === 'closed') return;",
-      '',
-      CORRELATE,
-      'of an incident that its run closed',
-    ],
-  ]),
   ...of('store/intake.ts', [
     [
       'a repeat is a repeat',

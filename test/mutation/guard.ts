@@ -121,8 +121,8 @@ export const GUARD: readonly Mutant[] = [
       'attached in this process',
       "if (context.isInFlight(claim.action_key)) return { kind: 'attached' };",
       '',
-      RUNNER,
-      'with little patience the wave returns',
+      RACES,
+      'asked again in the process that works on it',
     ],
     [
       'the owner lives',

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,7 +19,7 @@ import { MUTANTS } from './mutants';
 
 /**
  * `npm run mutants`: takes each check and step of the table out of a copy of the tree, never of the checkout, and demands
- * that the named test fails. `--sample 6` takes six, chosen by the commit (or `--seed`); `--only text` those that say so;
+ * that the named test fails. `--sample 6` takes six, chosen by the commit (or `--seed`); `--only` those whose file and words match a pattern;
  * `--trust` leaves out the first round, which shows that the tests pass as long as nothing is taken out.
  */
 const ROOT = join(__dirname, '../..');
@@ -30,7 +39,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const git = (...args: string[]): string => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
 
 function chosen(): Mutant[] {
-  const all = MUTANTS.filter(({ what, file }) => `${file} ${what}`.includes(values.only ?? ''));
+  const all = MUTANTS.filter(({ what, file }) => new RegExp(values.only ?? '').test(`${file} ${what}`));
   if (values.sample === undefined) return [...all];
   const seed = values.seed ?? git('rev-parse', 'HEAD');
   const place = ({ file, what }: Mutant): string =>
@@ -83,6 +92,10 @@ function jest(
       clearTimeout(timer);
       if (hangs) {
         resolve('hangs');
+        return;
+      }
+      if (!existsSync(output)) {
+        resolve([]);
         return;
       }
       const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as Report;

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
-import { Dispatcher } from '../../server/dispatcher';
-import type { Runs } from '../../server/runs';
 import { correlateBatch } from '../../store/correlate';
-import { inTransaction, type Store } from '../../store/store';
+import type { Store } from '../../store/store';
 import { verifyJournal } from '../../store/verify-journal';
 import {
   alert,
@@ -282,93 +280,6 @@ describe.each([
       { numRuns: 25 },
     );
   }, 120_000);
-
-  describe('the run has ended while a message was on its way', () => {
-    const runs = (answers: ('ok' | 'gone')[]): Runs =>
-      ({ startOrSignal: () => Promise.resolve(answers.shift() ?? 'ok') }) as never;
-    const dispatcher = (answers: ('ok' | 'gone')[]) =>
-      new Dispatcher({
-        store,
-        runs: runs(answers),
-        correlation: options,
-        readAlerts: () => Promise.resolve([]),
-        log: { info: () => undefined, warn: () => undefined },
-      });
-    const tick = (): void => {
-      clock.move(60_000);
-    };
-
-    test('what it had been told of stays; what it had not is correlated anew, into one that says so', async () => {
-      const rounds = dispatcher(['ok', 'ok', 'gone']);
-      for (const key of ['first', 'told', 'untold']) {
-        await deliver(store, alert({ key, hosts: ['a'] }));
-        await rounds.round();
-        tick();
-      }
-      await rounds.round();
-      expect(
-        await Promise.all(['first', 'told', 'untold'].map((key) => incidentOf(store, `siem:${key}`))),
-      ).toEqual([1, 1, 2]);
-      expect(await incidents(store)).toMatchObject([
-        { status: 'closed' },
-        { status: 'open', reopens: numberOf(1) },
-      ]);
-    });
-    test('an alert received before and correlated after the last message is not lost', async () => {
-      const rounds = dispatcher(['ok', 'gone']);
-      await deliver(store, alert({ key: 'first', hosts: ['a'] }));
-      await inTransaction(store, async (tx) => {
-        const { data } = await tx.selectFrom('alerts').select('data').executeTakeFirstOrThrow();
-        await tx
-          .insertInto('alerts')
-          .values({
-            id: 'late',
-            alert_key: 'siem:late',
-            source: 'siem',
-            delivery_id: 'd',
-            received_at: clock.time,
-            updated_at: clock.time,
-            data: JSON.stringify({ ...data, alertKey: 'siem:late' }),
-            raw: '{}',
-            incident: null,
-            seq: null,
-            dirty: false,
-          })
-          .execute();
-      });
-      tick();
-      await rounds.round();
-      await store.db.updateTable('alerts').set({ dirty: true }).where('id', '=', 'late').execute();
-      tick();
-      await rounds.round();
-      await rounds.round();
-      expect([await incidentOf(store, 'siem:first'), await incidentOf(store, 'siem:late')]).toEqual([1, 2]);
-    });
-    test('of an incident that its run closed nothing comes back, however late the message is', async () => {
-      const rounds = dispatcher(['ok', 'gone']);
-      await deliver(store, alert({ key: 'first', hosts: ['a'] }));
-      await rounds.round();
-      tick();
-      await deliver(store, alert({ key: 'seen', hosts: ['a'] }));
-      await correlateBatch(store, options);
-      expect(await close(store, numberOf(1), 2)).toEqual({ closed: true, moreAlerts: false });
-      tick();
-      await rounds.round();
-      expect(await rounds.round()).toBe(false);
-      expect(await incidents(store)).toMatchObject([{ number: numberOf(1), status: 'closed' }]);
-    });
-    test('a run that had never been told of anything loses nothing', async () => {
-      const rounds = dispatcher(['gone']);
-      await deliver(store, alert({ key: 'only' }));
-      await rounds.round();
-      await rounds.round();
-      expect(await incidents(store)).toMatchObject([
-        { status: 'closed' },
-        { status: 'open', reopens: numberOf(1) },
-      ]);
-      expect(await incidentOf(store, 'siem:only')).toBe(2);
-    });
-  });
 });
 
 /** Which of n things hang together; each is named by the first of its kind. */
