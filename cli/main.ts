@@ -60,6 +60,19 @@ program
     await up();
   });
 
+for (const [name, what] of [
+  ['server', 'start a server: HTTP and dispatcher; several may share one PostgreSQL (DATABASE_URL)'],
+  ['worker', 'start a worker: runs and their effects; several may share one PostgreSQL (DATABASE_URL)'],
+] as const)
+  program
+    .command(name)
+    .description(what)
+    .action(async () => {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- as above
+      const parts = require('./up') as typeof Up;
+      await parts[name]();
+    });
+
 program
   .command('demo <playbook>')
   .description('send a made-up alert and follow it to the end on the simulated estate')

@@ -27,6 +27,8 @@ const BATCH = 100;
  */
 export function correlateBatch(store: Store, options: CorrelateOptions): Promise<number> {
   return inTransaction(store, async (tx) => {
+    // Dispatchers take turns: side by side they would wait for each other's numbers and incidents all the same, and deadlock.
+    await sql`SELECT pg_advisory_xact_lock(hashtext('cordon:correlate'))`.execute(tx);
     const at = await store.now();
     const rows = await tx
       .selectFrom('alerts')
@@ -150,14 +152,54 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
       .execute();
   }
   const severity = Math.max(incident.severity, ...group.map(({ row }) => row.data.severity));
+  // In a storm one signal at most is outstanding: when the run gets to it, it reads all that is there by then.
+  const isTold = incident.signalled_seq > incident.seen_seq;
   await tx
     .updateTable('incidents')
-    .set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq })
+    .set({
+      alert_seq: seq,
+      severity,
+      last_alert_at: at,
+      updated_at: at,
+      ...(isTold ? {} : { signalled_seq: seq, signalled_at: at }),
+    })
     .where('number', '=', incident.number)
     .execute();
   await appendJournal(tx, ...entries);
-  // The dispatcher sends what is due for one incident as one signal.
-  await enqueue(tx, 'start_or_signal', incident.number, {}, at);
+  if (!isTold) await enqueue(tx, 'start_or_signal', incident.number, {}, at);
+}
+
+const SIGNAL_AGAIN_MS = 10 * 60_000;
+const AGAIN_BATCH = 50;
+
+/**
+ * Tells runs again of alerts that they have not read for ten minutes: a signal that Temporal took may be lost with its database,
+ * and then nothing else would ever wake or start that run. Returns how many.
+ */
+export function signalAgain(store: Store): Promise<number> {
+  return inTransaction(store, async (tx) => {
+    const at = await store.now();
+    const rows = await tx
+      .selectFrom('incidents')
+      .select(['number', 'alert_seq'])
+      .where('status', '=', 'open')
+      .whereRef('alert_seq', '>', 'seen_seq')
+      .where('signalled_at', '<', new Date(at.getTime() - SIGNAL_AGAIN_MS))
+      .orderBy('signalled_at')
+      .limit(AGAIN_BATCH)
+      .forUpdate()
+      .skipLocked()
+      .execute();
+    for (const { number, alert_seq } of rows) {
+      await tx
+        .updateTable('incidents')
+        .set({ signalled_seq: alert_seq, signalled_at: at })
+        .where('number', '=', number)
+        .execute();
+      await enqueue(tx, 'start_or_signal', number, {}, at);
+    }
+    return rows.length;
+  });
 }
 
 async function openIncident(

@@ -1,9 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { SYSTEM_CHAIN } from '../contracts/journal';
 import type { Role } from '../contracts/values';
 import { sha256 } from './canonical';
 import { appendJournal } from './journal';
-import { inTransaction, type Store } from './store';
+import { inTransaction, type Store, type Tx } from './store';
 
 export interface Person {
   id: string;
@@ -24,6 +25,7 @@ export async function savePerson(
     active: true,
   };
   await inTransaction(store, async (tx) => {
+    await onePersonAtATime(tx);
     const before = await tx
       .selectFrom('people')
       .select(['name', 'roles'])
@@ -53,23 +55,60 @@ export async function createToken(
   label: string,
   by = 'cordon',
 ): Promise<string> {
-  const token = `cordon_${randomBytes(24).toString('base64url')}`;
+  const token = newToken();
   const at = await store.now();
-  const id = randomUUID();
-  await inTransaction(store, async (tx) => {
-    await tx
-      .insertInto('tokens')
-      .values({ id, person, hash: sha256(token), label, created_at: at })
-      .execute();
-    await appendJournal(tx, {
-      incident: SYSTEM_CHAIN,
-      at,
-      actor: by,
-      kind: 'token_created',
-      data: { token: id, person, label },
-    });
-  });
+  await inTransaction(store, (tx) => insertToken(tx, token, { person, label, by, at }));
   return token;
+}
+
+/**
+ * Makes the first token of an installation, for a person who is added with it; undefined when there is one already. `keep` gets it
+ * before it is valid, so that a crash cannot leave a valid token that nobody has. Of several processes one makes it.
+ */
+export async function createFirstToken(
+  store: Store,
+  person: Person,
+  keep: (token: string) => void,
+): Promise<string | undefined> {
+  const at = await store.now();
+  const isThere = async (tx: Store['db']): Promise<boolean> =>
+    (await tx.selectFrom('tokens').select('id').limit(1).executeTakeFirst()) !== undefined;
+  if (await isThere(store.db)) return undefined;
+  await savePerson(store, person);
+  return inTransaction(store, async (tx) => {
+    await onePersonAtATime(tx);
+    if (await isThere(tx)) return undefined;
+    const token = newToken();
+    keep(token);
+    await insertToken(tx, token, { person: person.id, label: 'made at first start', by: 'cordon', at });
+    return token;
+  });
+}
+
+const newToken = (): string => `cordon_${randomBytes(24).toString('base64url')}`;
+
+/** Processes that start together would each find nobody and add everybody. */
+async function onePersonAtATime(tx: Tx): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtext('cordon:people'))`.execute(tx);
+}
+
+async function insertToken(
+  tx: Tx,
+  token: string,
+  { person, label, by, at }: { person: string; label: string; by: string; at: Date },
+): Promise<void> {
+  const id = randomUUID();
+  await tx
+    .insertInto('tokens')
+    .values({ id, person, hash: sha256(token), label, created_at: at })
+    .execute();
+  await appendJournal(tx, {
+    incident: SYSTEM_CHAIN,
+    at,
+    actor: by,
+    kind: 'token_created',
+    data: { token: id, person, label },
+  });
 }
 
 /** Whose token it is; undefined when it is unknown, expired or revoked. */

@@ -35,12 +35,13 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { db, exclusive, dispose } =
     options.databaseUrl === undefined ? await openEmbedded(options) : openPostgres(options.databaseUrl);
-  const now = options.now ?? (exclusive ? () => Promise.resolve(new Date()) : await databaseClock(db));
   const close = async (): Promise<void> => {
     await db.destroy();
     await dispose();
   };
+  let now: Store['now'];
   try {
+    now = options.now ?? (exclusive ? () => Promise.resolve(new Date()) : await databaseClock(db));
     await migrate(db);
   } catch (error) {
     await close();
@@ -85,6 +86,11 @@ function openPostgres(databaseUrl: string): Opened {
   });
   // A dropped idle connection is the pool's business; the next query reports what matters.
   pool.on('error', () => undefined);
+  // One that is dropped between two queries of a transaction is nobody's: without a listener its 'error' ends the process.
+  // https://github.com/brianc/node-postgres/issues/2439
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   return {
     db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     exclusive: false,
@@ -124,6 +130,19 @@ async function migrate(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw new Error('The database could not be brought up to date.', { cause: error });
+}
+
+/** Classes 08 and 57P: the connection failed, the server stops or starts. The rest are Node's own, on the way there. */
+const AWAY_CODE = /^(08|57P|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
+const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|the database system is/;
+
+/** Whether an error says only that the database cannot be reached for now. */
+export function isDatabaseAway(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if ((typeof code === 'string' && AWAY_CODE.test(code)) || AWAY_TEXT.test(at.message)) return true;
+  }
+  return false;
 }
 
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);

@@ -24,8 +24,14 @@ export function temporalOptions(target: TemporalTarget = {}): {
   };
 }
 
+/**
+ * After an outage gRPC waits up to two minutes before it tries to connect again; alerts that wait in the outbox should go out within
+ * seconds of Temporal's return. https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md
+ */
+const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
+
 /** A client that connects when it is first used, so that the server starts and accepts alerts while Temporal is down. */
 export function createClient(target: TemporalTarget = {}): Client {
   const { connection, namespace } = temporalOptions(target);
-  return new Client({ connection: Connection.lazy(connection), namespace });
+  return new Client({ connection: Connection.lazy({ ...connection, channelArgs: RECONNECT }), namespace });
 }
