@@ -1,13 +1,18 @@
 import { Context } from '@temporalio/activity';
 import type { WaveCall } from './run-wave';
 
-/** Heartbeat and cancellation of the activity that is running; a local activity's heartbeat goes nowhere. */
+/** Heartbeat and cancellation of the activity that is running. */
 export function currentActivity(): WaveCall {
   const context = Context.current();
   return {
-    heartbeat: () => {
-      context.heartbeat();
-    },
+    // A local activity has nobody to tell: its heartbeat only fills the log with warnings.
+    ...(context.info.isLocal
+      ? {}
+      : {
+          heartbeat: () => {
+            context.heartbeat();
+          },
+        }),
     signal: context.cancellationSignal,
   };
 }

@@ -33,9 +33,13 @@ export async function startChaosEstate(random: SeededRandom, infected: readonly 
   let lost = 0;
   const losing = setInterval(() => {
     for (const { faults } of Object.values(products)) {
+      const methods = ['POST', 'PUT', 'DELETE'];
+      // Done at once, answered late: a kill meanwhile leaves an effect that nobody has heard of.
+      if (random.chance(0.5))
+        faults.add({ mode: 'slow', times: 1, methods, delayMs: random.between(200, 1_500) });
       if (!random.chance(0.25)) continue;
       lost += 1;
-      faults.add({ mode: 'lost_reply', times: 1, methods: ['POST', 'PUT', 'DELETE'] });
+      faults.add({ mode: 'lost_reply', times: 1, methods });
     }
   }, LOSE_EVERY_MS);
 
@@ -102,5 +106,5 @@ const ACTIONS: Readonly<Record<string, readonly [action: string, kind: string]>>
 
 function nameOf(product: string, verb: string, target: string): string {
   const [action, kind] = ACTIONS[`${product} ${verb}`] ?? [`${product} ${verb}`, '?'];
-  return `${action} ${kind}:${target.toLowerCase()}`;
+  return `${action} ${kind}:${(kind === 'file' ? target.replace(':', '') : target).toLowerCase()}`;
 }

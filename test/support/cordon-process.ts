@@ -9,16 +9,17 @@ const ROOT = join(__dirname, '..', '..');
 const READY_MS = 120_000;
 const CALL_MS = 20_000;
 
-/** Waits for a condition, looking every 50 ms. What cannot be looked at for now counts as not yet. */
+/** Waits for a condition, looking every 50 ms unless told otherwise. */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
   limitMs = 30_000,
+  everyMs = 50,
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${String(limitMs)} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 
@@ -68,7 +69,11 @@ export class CordonProcess {
 
   /** Waits until it has said something; throws with all it said when it ends before. */
   async said(what: RegExp, limitMs = READY_MS): Promise<void> {
-    await until(`${this.verb} to say ${String(what)}`, () => what.test(this.#output) || !this.isRunning, limitMs);
+    await until(
+      `${this.verb} to say ${String(what)}`,
+      () => what.test(this.#output) || !this.isRunning,
+      limitMs,
+    );
     if (!what.test(this.#output)) throw new Error(`cordon ${this.verb} ended:\n${this.#output}`);
   }
 
