@@ -134,13 +134,15 @@ async function migrate(db: Kysely<Schema>): Promise<void> {
 
 /** Classes 08 and 57P: the connection failed, the server stops or starts. The rest are Node's own, on the way there. */
 const AWAY_CODE = /^(08|57P|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
-const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|the database system is/;
+const AWAY_TEXT =
+  /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|the database system is/;
 
 /** Whether an error says only that the database cannot be reached for now. */
 export function isDatabaseAway(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { code?: unknown };
-    if ((typeof code === 'string' && AWAY_CODE.test(code)) || AWAY_TEXT.test(at.message)) return true;
+  for (let at = error; typeof at === 'object' && at !== null; at = (at as Error).cause) {
+    const { code, message } = at as { code?: unknown; message?: unknown };
+    if (typeof code === 'string' && AWAY_CODE.test(code)) return true;
+    if (typeof message === 'string' && AWAY_TEXT.test(message)) return true;
   }
   return false;
 }

@@ -8,9 +8,10 @@ const AWAY_TEXT =
 
 /** Whether an error says only that Temporal cannot be reached, or is too busy, for now: the same call may work later. */
 export function isTemporalAway(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if (AWAY.includes((at as { code?: unknown }).code)) return true;
-    if (AWAY_TEXT.test(at.message)) return true;
+  for (let at = error; typeof at === 'object' && at !== null; at = (at as Error).cause) {
+    const { code, message } = at as { code?: unknown; message?: unknown };
+    if (AWAY.includes(code)) return true;
+    if (typeof message === 'string' && AWAY_TEXT.test(message)) return true;
   }
   return false;
 }
