@@ -133,7 +133,7 @@ module.exports = {
       to: {
         path: [
           '^(activities|integrations|cli|bench|test)/',
-          '^temporal-config/(?!(client|env)\\.ts$)',
+          '^temporal-config/(?!(client|env|errors)\\.ts$)',
           '^workflows/(?!index\\.ts$)',
           npm('@temporalio/(worker|activity|workflow|testing|core-bridge)'),
         ],

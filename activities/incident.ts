@@ -1,30 +1,33 @@
 import type { AlertView } from '../contracts/alert';
+import type { AssetIndex } from '../contracts/assets';
 import { resolveScope } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
 import type { IncidentUpdate } from '../contracts/messages';
 import { appendJournal, type NewEntry } from '../store/journal';
-import { inTransaction } from '../store/store';
+import { inTransaction, type Store } from '../store/store';
 import { writeProgress } from './progress';
 import type { RunnerDeps } from './runner-types';
 
 const MAX_ALERTS = 50;
 
 /** Alerts of the incident after a seq, resolved against the assets, small and free of raw data. */
-export async function readAlerts(
-  deps: Pick<RunnerDeps, 'store' | 'assets'>,
-  input: { incident: string; afterSeq: number },
-): Promise<{ alerts: AlertView[] }> {
-  const rows = await deps.store.db
+export async function alertsAfter(
+  db: Store['db'],
+  assets: AssetIndex,
+  incident: string,
+  seq: number,
+): Promise<AlertView[]> {
+  const rows = await db
     .selectFrom('alerts')
     .select(['id', 'seq', 'data'])
-    .where('incident', '=', input.incident)
-    .where('seq', '>', input.afterSeq)
+    .where('incident', '=', incident)
+    .where('seq', '>', seq)
     .orderBy('seq')
     .limit(MAX_ALERTS)
     .execute();
-  const alerts = rows.map(({ id, seq, data }) => ({
+  return rows.map(({ id, seq: own, data }) => ({
     id,
-    seq: seq ?? 0,
+    seq: own ?? 0,
     alertKey: data.alertKey,
     source: data.source,
     title: data.title,
@@ -34,9 +37,36 @@ export async function readAlerts(
     techniques: data.techniques,
     occurredAt: data.occurredAt,
     resolved: data.resolved,
-    scope: resolveScope(data, deps.assets),
+    scope: resolveScope(data, assets),
   }));
-  return { alerts };
+}
+
+/**
+ * What a run has not seen, read under the incident's lock together with the note that it has seen it: an alert that joins meanwhile
+ * is either in the answer or signals anew.
+ */
+export function readAlerts(
+  { store, assets }: Pick<RunnerDeps, 'store' | 'assets'>,
+  input: { incident: string; afterSeq: number },
+): Promise<{ alerts: AlertView[] }> {
+  return inTransaction(store, async (tx) => {
+    const incident = await tx
+      .selectFrom('incidents')
+      .select(['alert_seq', 'seen_seq'])
+      .where('number', '=', input.incident)
+      .forUpdate()
+      .executeTakeFirst();
+    if (incident === undefined) throw new CordonError('not_found', `There is no incident ${input.incident}.`);
+    const alerts = await alertsAfter(tx, assets, input.incident, input.afterSeq);
+    const seen = alerts.length < MAX_ALERTS ? incident.alert_seq : (alerts.at(-1)?.seq ?? 0);
+    if (seen > incident.seen_seq)
+      await tx
+        .updateTable('incidents')
+        .set({ seen_seq: seen })
+        .where('number', '=', input.incident)
+        .execute();
+    return { alerts };
+  });
 }
 
 /** Writes what a run tells of itself. Closes unless alerts joined that the run has not seen. */

@@ -39,6 +39,18 @@ verb(
   show(options, report, ['', 'what', 'found'], (one) => [one.status, one.what, one.detail]);
   if (!report.ok) process.exitCode = 1;
 });
+for (const [name, what] of [
+  ['server', 'start a server: HTTP and dispatcher; several may share one PostgreSQL (DATABASE_URL)'],
+  ['worker', 'start a worker: runs and their effects; several may share one PostgreSQL (DATABASE_URL)'],
+] as const)
+  program
+    .command(name)
+    .description(what)
+    .action(async () => {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- as above
+      const parts = require('./up') as typeof Up;
+      await parts[name]();
+    });
 
 verb(
   program,

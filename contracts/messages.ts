@@ -5,10 +5,11 @@ import { Failure } from './errors';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
 /**
- * A workflow task of a dead worker is handed on after this long; Temporal's default of 10 s would double how long a kill hurts.
+ * A workflow task of a dead worker is handed on after this long. With half of it, a worker that has fifty runs to take up again after
+ * a kill lets tasks time out that it is working on, and does them again and again; a worker takes seconds to start anyway.
  * https://docs.temporal.io/encyclopedia/detecting-workflow-failures
  */
-export const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
+export const WORKFLOW_TASK_TIMEOUT_MS = 10_000;
 
 /** The one workflow type, its maintenance sibling, and how runs are named. */
 export const INCIDENT_WORKFLOW = 'incident';

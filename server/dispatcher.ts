@@ -3,15 +3,19 @@ import type { AlertView } from '../contracts/alert';
 import type { CallContext } from '../contracts/integration';
 import { Command, MaintenanceInput, type IncidentInput } from '../contracts/messages';
 import type { Mode } from '../contracts/values';
-import { appendJournal } from '../store/journal';
-import { correlateBatch, type CorrelateOptions } from '../store/correlate';
-import { markFailed, markSent, takeDue } from '../store/outbox';
+import { correlateBatch, noteSeen, signalAgain, type CorrelateOptions } from '../store/correlate';
+import { forgetSent, markFailed, markSent, takeDue } from '../store/outbox';
 import type { Row } from '../store/schema';
-import { inTransaction, type Store } from '../store/store';
-import type { Runs } from './runs';
+import type { Store } from '../store/store';
+import { noteUndelivered, reopen } from './ended-runs';
+import { TemporalAway, WorkerAway, type Runs } from './runs';
 
 const POLL_MS = 250;
-const BATCH = 50;
+const IN_FLIGHT = 50;
+/** While Temporal is away only so many knock at a time. */
+const IN_FLIGHT_AWAY = 3;
+const KNOCK_AGAIN_MS = 1_000;
+const CHORES_EVERY_MS = 60_000;
 
 export interface DispatcherDeps {
   store: Store;
@@ -22,93 +26,156 @@ export interface DispatcherDeps {
   log: CallContext['log'];
 }
 
-/** Correlates what came in and sends what waits in the outbox. Several processes may run one each. */
+/** Rows that go out as one message: all signals that wait for one incident; anything else by itself. */
+function groups(rows: readonly Row<'outbox'>[]): Row<'outbox'>[][] {
+  const found = new Map<string, Row<'outbox'>[]>();
+  for (const row of rows) {
+    const name = row.kind === 'start_or_signal' ? `alerts:${row.key}` : row.id;
+    found.set(name, [...(found.get(name) ?? []), row]);
+  }
+  return [...found.values()];
+}
+
+/**
+ * Correlates what came in and sends what waits in the outbox, each in a loop of its own: neither an alert that cannot be correlated
+ * nor a run that does not answer holds up the rest. Several processes may run one each.
+ */
 export class Dispatcher {
-  #wake: () => void = () => undefined;
-  #wakes = 0;
-  #stopped = false;
-  #loop: Promise<void> | undefined;
+  readonly #stopped = new AbortController();
+  readonly #wakes = new Set<() => void>();
+  readonly #sending = new Set<Promise<void>>();
+  #loops: Promise<void>[] = [];
+  #isTemporalAway = false;
+  /** Every place in flight was taken at the last look: there may be more. */
+  #isFull = false;
+  #choresAt = 0;
 
   constructor(private readonly deps: DispatcherDeps) {}
 
   start(): void {
-    this.#loop = this.#run();
+    this.#loops = [this.#loop(() => this.#correlate()), this.#loop(() => this.#dispatch())];
   }
 
   /** Something came in: look at once. */
   wake(): void {
-    this.#wakes += 1;
-    this.#wake();
+    for (const wake of this.#wakes) wake();
   }
 
+  /** Ends both loops and waits for what is on its way. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#wake();
-    await this.#loop;
+    this.#stopped.abort();
+    this.wake();
+    await Promise.all(this.#loops);
+    await Promise.all(this.#sending);
   }
 
-  /** One round. Returns whether there was anything to do. */
-  async round(): Promise<boolean> {
-    const correlated = await correlateBatch(this.deps.store, this.deps.correlation);
-    const due = await takeDue(this.deps.store, BATCH);
-    // One signal for all that came for one incident.
-    const groups = new Map<string, Row<'outbox'>[]>();
-    for (const row of due) {
-      const group = row.kind === 'start_or_signal' ? `alerts:${row.key}` : row.id;
-      groups.set(group, [...(groups.get(group) ?? []), row]);
-    }
-    await Promise.all([...groups.values()].map((rows) => this.#send(rows)));
-    return correlated > 0 || due.length > 0;
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped) {
-      const wakes = this.#wakes;
+  /** Does one round after another while there is something to do; then waits for a wake, or a quarter of a second. */
+  async #loop(round: () => Promise<boolean>): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      let isMore = false;
+      // A wake during the round is not lost: what it tells of may have come after the round looked.
+      const meanwhile = { woken: false };
+      const remember = (): void => {
+        meanwhile.woken = true;
+      };
+      this.#wakes.add(remember);
       try {
-        // What came in while the round was under way may have come in after it looked.
-        if ((await this.round()) || wakes !== this.#wakes) continue;
+        isMore = await round();
       } catch (error) {
-        this.deps.log.warn({ error: String(error) }, 'the dispatcher will try again');
+        this.deps.log.warn({ error }, 'the dispatcher will try again');
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, POLL_MS);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      this.#wakes.delete(remember);
+      if (!isMore && !meanwhile.woken) await this.#pause();
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#wakes.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, POLL_MS);
+      this.#wakes.add(end);
+      if (this.#stopped.signal.aborted) end();
+    });
+  }
+
+  async #correlate(): Promise<boolean> {
+    const taken = await correlateBatch(this.deps.store, this.deps.correlation);
+    if (taken > 0) this.wake();
+    if (Date.now() - this.#choresAt > CHORES_EVERY_MS) {
+      this.#choresAt = Date.now();
+      await signalAgain(this.deps.store);
+      await forgetSent(this.deps.store);
+    }
+    return taken > 0;
+  }
+
+  async #dispatch(): Promise<boolean> {
+    const free = (this.#isTemporalAway ? IN_FLIGHT_AWAY : IN_FLIGHT) - this.#sending.size;
+    const due = free <= 0 ? [] : await takeDue(this.deps.store, free);
+    this.#isFull = due.length >= free;
+    for (const rows of groups(due)) {
+      const sending = this.#send(rows)
+        .catch((error: unknown) => {
+          this.deps.log.warn({ error }, 'the outbox could not be written; its rows are sent again');
+        })
+        .finally(() => {
+          this.#sending.delete(sending);
+          if (this.#isFull) this.wake();
+        });
+      this.#sending.add(sending);
+    }
+    return due.length > 0;
   }
 
   async #send(rows: Row<'outbox'>[]): Promise<void> {
     const [first] = rows;
     if (first === undefined) return;
+    const { store, log } = this.deps;
     try {
       await this.#deliver(
         first,
         rows.some(({ payload }) => payload['first'] === true),
       );
-      for (const row of rows) await markSent(this.deps.store, row.id);
     } catch (error) {
-      this.deps.log.warn(
-        { kind: first.kind, key: first.key, error: String(error) },
-        'Temporal did not take it; it stays in the outbox',
-      );
-      for (const row of rows) await markFailed(this.deps.store, row, String(error));
+      if (error instanceof TemporalAway) {
+        if (!this.#isTemporalAway)
+          log.warn({ error }, 'Temporal does not answer; what waits in the outbox goes out when it is back');
+        this.#isTemporalAway = true;
+        await markFailed(store, rows, 'Temporal does not answer', KNOCK_AGAIN_MS);
+        return;
+      }
+      const { kind, key } = first;
+      log.warn({ kind, key, error }, 'it could not be delivered; it stays in the outbox');
+      const inMs = error instanceof WorkerAway ? KNOCK_AGAIN_MS : undefined;
+      await markFailed(store, rows, String(error), inMs);
+      return;
     }
+    if (this.#isTemporalAway) log.info({}, 'Temporal is back');
+    this.#isTemporalAway = false;
+    await markSent(
+      store.db,
+      rows.map(({ id }) => id),
+      await store.now(),
+    );
   }
 
   async #deliver({ id, kind, key, payload }: Row<'outbox'>, isFirst: boolean): Promise<void> {
-    const { runs } = this.deps;
+    const { runs, store } = this.deps;
     switch (kind) {
       case 'start_or_signal':
-        if ((await runs.startOrSignal(await this.#inputOf(key), isFirst)) === 'gone') await this.#reopen(key);
+        await this.#startOrSignal(key, isFirst);
         return;
       case 'decision':
-        await runs.decision(key, z.string().parse(payload['decision']));
+        // The decision is in SQL. A signal is as good as an Update here, and Temporal keeps it while no worker is there.
+        if ((await runs.wake(key)) === 'gone')
+          await noteUndelivered(store, key, `the decision ${z.string().parse(payload['decision'])}`);
         return;
       case 'command':
-        await runs.command(key, Command.parse(payload));
+        await this.#command(key, Command.parse(payload));
         return;
       case 'wake':
         await runs.wake(key);
@@ -123,6 +190,22 @@ export class Dispatcher {
       default:
         throw new Error(`the outbox holds a row of the unknown kind ${kind}`);
     }
+  }
+
+  async #startOrSignal(incident: string, isFirst: boolean): Promise<void> {
+    const { runs, store } = this.deps;
+    const input = await this.#inputOf(incident);
+    const answer = await runs.startOrSignal(input, isFirst);
+    if (answer === 'gone') await reopen(store, incident);
+    // Its alerts rode along: it has seen them without asking.
+    if (answer === 'started') await noteSeen(store, incident, input.alerts.at(-1)?.seq ?? 0);
+  }
+
+  async #command(incident: string, command: Command): Promise<void> {
+    const answer = await this.deps.runs.command(incident, command);
+    if (answer === 'ok') return;
+    const what = `the ${command.kind === 'resolve_item' ? `${command.resolution} of ${command.item}` : command.kind} by ${command.by}`;
+    await noteUndelivered(this.deps.store, incident, what, answer === 'gone' ? undefined : answer.refused);
   }
 
   async #inputOf(number: string): Promise<IncidentInput> {
@@ -140,39 +223,5 @@ export class Dispatcher {
       ...(row.playbook === null ? {} : { playbook: row.playbook }),
       ...(row.reopens === null ? {} : { reopens: row.reopens }),
     };
-  }
-
-  /** The run ended while alerts were on their way: what it has not seen is correlated anew, into an incident that says so. */
-  async #reopen(number: string): Promise<void> {
-    const { store } = this.deps;
-    const at = await store.now();
-    await inTransaction(store, async (tx) => {
-      const incident = await tx
-        .selectFrom('incidents')
-        .selectAll()
-        .where('number', '=', number)
-        .forUpdate()
-        .executeTakeFirstOrThrow();
-      if (incident.status === 'open') {
-        await tx
-          .updateTable('incidents')
-          .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at })
-          .where('number', '=', number)
-          .execute();
-        await appendJournal(tx, {
-          incident: number,
-          at,
-          actor: 'cordon',
-          kind: 'incident_closed',
-          data: { reason: 'its run had ended' },
-        });
-      }
-      await tx
-        .updateTable('alerts')
-        .set({ dirty: true, incident: null, seq: null })
-        .where('incident', '=', number)
-        .where('updated_at', '>', incident.closed_at ?? incident.opened_at)
-        .execute();
-    });
   }
 }

@@ -1,7 +1,13 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  WorkflowUpdateStage,
+  type Client,
+} from '@temporalio/client';
 import {
   COMMAND_UPDATE,
-  DECISION_UPDATE,
   INCIDENT_WORKFLOW,
   incidentWorkflowId,
   MAINTENANCE_WORKFLOW,
@@ -12,38 +18,57 @@ import {
   type IncidentInput,
   type MaintenanceInput,
 } from '../contracts/messages';
+import { SEND_TIMEOUT_MS } from '../store/outbox';
+import { isTemporalAway } from '../temporal-config/errors';
 
-const RPC_DEADLINE_MS = 10_000;
+/** Temporal does not answer, or not in time. Nothing is wrong with what was to be sent. */
+export class TemporalAway extends Error {
+  override readonly name = 'TemporalAway';
+}
 
-/** What the server asks of Temporal. `gone`: that run has ended. */
+/** Temporal is there, but no worker has answered for this run. */
+export class WorkerAway extends Error {
+  override readonly name = 'WorkerAway';
+}
+
+/** What the server asks of Temporal. `gone`: that run has ended. Throws TemporalAway, WorkerAway, or what is really wrong. */
 export interface Runs {
-  /** `first`: nobody has started it yet, as far as is known. Its alerts ride along, so it needs no signal. */
-  startOrSignal(input: IncidentInput, first: boolean): Promise<'ok' | 'gone'>;
+  /**
+   * `first`: nobody has started it yet, as far as is known. Its alerts ride along and it needs no signal: `started`. What runs
+   * already is signalled.
+   */
+  startOrSignal(input: IncidentInput, first: boolean): Promise<'started' | 'ok' | 'gone'>;
+  /** Something that the run waits for has changed in SQL: a decision, the kill switch. Needs no worker. */
   wake(incident: string): Promise<'ok' | 'gone'>;
-  decision(incident: string, decisionId: string): Promise<'ok' | 'gone'>;
-  command(incident: string, command: Command): Promise<'ok' | 'gone'>;
+  /** A command is answered by the run itself, which may refuse it. */
+  command(incident: string, command: Command): Promise<'ok' | 'gone' | { refused: string }>;
   maintenance(id: string, input: MaintenanceInput): Promise<void>;
 }
 
-async function orGone(work: () => Promise<unknown>): Promise<'ok' | 'gone'> {
+async function translated<T>(work: () => Promise<T>): Promise<T | 'gone'> {
   try {
-    await work();
-    return 'ok';
+    return await work();
   } catch (error) {
     if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError)
       return 'gone';
+    if (isTemporalAway(error)) throw new TemporalAway('Temporal does not answer.', { cause: error });
     throw error;
   }
 }
 
 /**
- * Runs on a Temporal. `starter` is a client on the connection of a worker in this process, where there is one: the first task
- * of a run that it starts comes back with the answer and need not be fetched.
+ * Runs on a Temporal. `starter` gives a client on the connection of a worker in this process, once there is one: the first task of
+ * a run that it starts comes back with the answer and need not be fetched.
  */
-export function temporalRuns(client: Client, taskQueue: string, starter?: Client): Runs {
-  const within = <T>(work: () => Promise<T>, { connection } = client): Promise<T> =>
-    connection.withDeadline(Date.now() + RPC_DEADLINE_MS, work);
+export function temporalRuns(
+  client: Client,
+  taskQueue: string,
+  starter: () => Client | undefined = () => undefined,
+): Runs {
+  const within = <T>(work: () => Promise<T>, { connection } = client): Promise<T | 'gone'> =>
+    translated(() => connection.withDeadline(Date.now() + SEND_TIMEOUT_MS, work));
   const handle = (incident: string) => client.workflow.getHandle(incidentWorkflowId(incident));
+  const ok = (): 'ok' => 'ok';
   const options = (input: IncidentInput) => ({
     workflowId: incidentWorkflowId(input.number),
     workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
@@ -52,50 +77,61 @@ export function temporalRuns(client: Client, taskQueue: string, starter?: Client
     args: [input],
   });
   const signal = (input: IncidentInput): Promise<'ok' | 'gone'> =>
-    orGone(() =>
-      within(() =>
-        client.workflow.signalWithStart(INCIDENT_WORKFLOW, {
+    within(() =>
+      client.workflow
+        .signalWithStart(INCIDENT_WORKFLOW, {
           ...options(input),
           signal: NEW_ALERTS_SIGNAL,
           signalArgs: [],
-        }),
-      ),
+        })
+        .then(ok),
     );
-  const start = (input: IncidentInput): Promise<'ok' | 'gone'> =>
-    orGone(() =>
-      starter === undefined
-        ? within(() => client.workflow.start(INCIDENT_WORKFLOW, options(input)))
-        : within(
-            () => starter.workflow.start(INCIDENT_WORKFLOW, { ...options(input), requestEagerStart: true }),
-            starter,
-          ),
+  const start = (input: IncidentInput): Promise<'started' | 'gone'> => {
+    const eager = starter();
+    const by = eager ?? client;
+    return within(
+      () =>
+        by.workflow
+          .start(INCIDENT_WORKFLOW, {
+            ...options(input),
+            ...(eager === undefined ? {} : { requestEagerStart: true }),
+          })
+          .then(() => 'started' as const),
+      by,
     );
+  };
   return {
     // What is there already was started by an attempt whose answer was lost.
-    startOrSignal: async (input, first) => (first && (await start(input)) === 'ok' ? 'ok' : signal(input)),
-    wake: (incident) => orGone(() => within(() => handle(incident).signal(WAKE_SIGNAL))),
-    decision: (incident, decisionId) =>
-      orGone(() =>
-        within(() =>
-          handle(incident).executeUpdate(DECISION_UPDATE, { updateId: decisionId, args: [{ decisionId }] }),
-        ),
-      ),
+    startOrSignal: async (input, first) =>
+      first && (await start(input)) === 'started' ? 'started' : signal(input),
+    wake: (incident) => within(() => handle(incident).signal(WAKE_SIGNAL).then(ok)),
     command: (incident, command) =>
-      orGone(() =>
-        within(() =>
-          handle(incident).executeUpdate(COMMAND_UPDATE, { updateId: command.id, args: [command] }),
-        ),
-      ),
+      within(async () => {
+        try {
+          const update = await handle(incident).startUpdate(COMMAND_UPDATE, {
+            updateId: command.id,
+            args: [command],
+            waitForStage: WorkflowUpdateStage.ACCEPTED,
+          });
+          await update.result();
+          return 'ok';
+        } catch (error) {
+          if (error instanceof WorkflowUpdateFailedError)
+            return { refused: error.cause?.message ?? error.message };
+          if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
+            throw new WorkerAway('No worker has taken the command.', { cause: error });
+          throw error;
+        }
+      }),
     maintenance: async (id, input) => {
-      await orGone(() =>
-        within(() =>
-          client.workflow.start(MAINTENANCE_WORKFLOW, {
-            workflowId: id,
-            taskQueue,
-            args: [input],
-            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
-          }),
-        ),
+      await within(() =>
+        client.workflow.start(MAINTENANCE_WORKFLOW, {
+          workflowId: id,
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          taskQueue,
+          args: [input],
+          workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+        }),
       );
     },
   };

@@ -32,6 +32,8 @@ const ROWS = 10_000;
  */
 export function correlateBatch(store: Store, options: CorrelateOptions): Promise<number> {
   return inTransaction(store, async (tx) => {
+    // Dispatchers take turns: side by side they would wait for each other's numbers and incidents all the same, and deadlock.
+    await sql`SELECT pg_advisory_xact_lock(hashtext('cordon:correlate'))`.execute(tx);
     const at = await store.now();
     const rows = await tx
       .selectFrom('alerts')
@@ -224,14 +226,21 @@ async function joinIncident(
     members.flatMap(({ row }) => targetKeys(resolveScope(row.data, assets))),
   );
   const severity = Math.max(incident.severity, ...members.map(({ row }) => row.data.severity));
+  // In a storm one signal at most is outstanding: when the run gets to it, it reads all that is there by then.
+  const isTold = incident.signalled_seq > incident.seen_seq;
   await tx
     .updateTable('incidents')
-    .set({ alert_seq: seq, severity, last_alert_at: at, updated_at: at, signalled_seq: seq })
+    .set({
+      alert_seq: seq,
+      severity,
+      last_alert_at: at,
+      updated_at: at,
+      ...(isTold ? {} : { signalled_seq: seq, signalled_at: at }),
+    })
     .where('number', '=', incident.number)
     .execute();
   await appendJournal(tx, ...entries);
-  // The dispatcher sends what is due for one incident as one start or signal.
-  await enqueue(tx, 'start_or_signal', incident.number, { first: isFirst }, at);
+  if (!isTold) await enqueue(tx, 'start_or_signal', incident.number, { first: isFirst }, at);
 }
 
 async function knowEntities(tx: Tx, incident: string, keys: readonly string[], at: Date): Promise<void> {
@@ -264,6 +273,63 @@ export async function openForAlert(
   const incident = await openIncident(tx, [one], [], options, at, at);
   await joinIncident(tx, incident, [one], [], options, at);
   return incident.number;
+}
+
+/**
+ * The run has seen the alerts up to this one. What joined while it was being told of them is signalled now: until here it counted as
+ * told.
+ */
+export async function noteSeen(store: Store, number: string, seq: number): Promise<void> {
+  await inTransaction(store, async (tx) => {
+    const at = await store.now();
+    const incident = await tx
+      .selectFrom('incidents')
+      .select(['alert_seq', 'seen_seq'])
+      .where('number', '=', number)
+      .forUpdate()
+      .executeTakeFirst();
+    if (incident === undefined || incident.seen_seq >= seq) return;
+    const isMore = incident.alert_seq > seq;
+    await tx
+      .updateTable('incidents')
+      .set({ seen_seq: seq, ...(isMore ? { signalled_seq: incident.alert_seq, signalled_at: at } : {}) })
+      .where('number', '=', number)
+      .execute();
+    if (isMore) await enqueue(tx, 'start_or_signal', number, {}, at);
+  });
+}
+
+const SIGNAL_AGAIN_MS = 10 * 60_000;
+const AGAIN_BATCH = 50;
+
+/**
+ * Tells runs again of alerts that they have not read for ten minutes: a signal that Temporal took may be lost with its database,
+ * and then nothing else would ever wake or start that run. Returns how many.
+ */
+export function signalAgain(store: Store): Promise<number> {
+  return inTransaction(store, async (tx) => {
+    const at = await store.now();
+    const rows = await tx
+      .selectFrom('incidents')
+      .select(['number', 'alert_seq'])
+      .where('status', '=', 'open')
+      .whereRef('alert_seq', '>', 'seen_seq')
+      .where('signalled_at', '<', new Date(at.getTime() - SIGNAL_AGAIN_MS))
+      .orderBy('signalled_at')
+      .limit(AGAIN_BATCH)
+      .forUpdate()
+      .skipLocked()
+      .execute();
+    for (const { number, alert_seq } of rows) {
+      await tx
+        .updateTable('incidents')
+        .set({ signalled_seq: alert_seq, signalled_at: at })
+        .where('number', '=', number)
+        .execute();
+      await enqueue(tx, 'start_or_signal', number, {}, at);
+    }
+    return rows.length;
+  });
 }
 
 async function openIncident(

@@ -6,8 +6,12 @@ export type OutboxKind = 'start_or_signal' | 'decision' | 'command' | 'wake' | '
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
-/** How long a row is one dispatcher's before another may try it. */
-const LEASE_MS = 20_000;
+/** How long a row is one dispatcher's before another may try it: what a killed server had taken waits as long. */
+const LEASE_MS = 6_000;
+/** Each attempt must be over before another dispatcher may take the row. */
+export const SEND_TIMEOUT_MS = 5_000;
+const KEEP_SENT_MS = 24 * 3_600_000;
+const FORGET_BATCH = 5_000;
 
 /** Puts a message for Temporal beside the state that it is about; it goes out when Temporal can take it. */
 export async function enqueue(
@@ -23,7 +27,10 @@ export async function enqueue(
     .execute();
 }
 
-/** Takes due rows, oldest first; other dispatchers pass them over. */
+/**
+ * Takes due rows, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
+ * of the other kinds the order does not matter.
+ */
 export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
   return inTransaction(store, async (tx) => {
     const at = await store.now();
@@ -32,6 +39,22 @@ export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
       .selectAll()
       .where('done_at', 'is', null)
       .where('next_at', '<=', at)
+      .where((eb) =>
+        eb.or([
+          eb('kind', '<>', 'command'),
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom('outbox as earlier')
+                .select('earlier.id')
+                .whereRef('earlier.key', '=', 'outbox.key')
+                .whereRef('earlier.id', '<', 'outbox.id')
+                .where('earlier.kind', '=', 'command')
+                .where('earlier.done_at', 'is', null),
+            ),
+          ),
+        ]),
+      )
       .orderBy('id')
       .limit(limit)
       .forUpdate()
@@ -48,22 +71,47 @@ export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
   });
 }
 
-/** It went out. */
-export async function markSent(store: Store, id: string): Promise<void> {
+/** They went out. */
+export async function markSent(db: Store['db'], ids: readonly string[], at: Date): Promise<void> {
+  await db.updateTable('outbox').set({ done_at: at, error: null }).where('id', 'in', ids).execute();
+}
+
+/**
+ * They did not; they are tried again later, for ever: what they tell is true in SQL already. With `inMs` the pause is that, else it
+ * grows from half a second to half a minute.
+ */
+export async function markFailed(
+  store: Store,
+  rows: readonly Row<'outbox'>[],
+  error: string,
+  inMs?: number,
+): Promise<void> {
+  const at = await store.now();
+  const attempts = Math.max(0, ...rows.map((row) => row.attempts));
+  const wait = inMs ?? Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts, 10));
   await store.db
     .updateTable('outbox')
-    .set({ done_at: await store.now(), error: null })
-    .where('id', '=', id)
+    .set((eb) => ({
+      attempts: eb('attempts', '+', 1),
+      next_at: new Date(at.getTime() + wait),
+      error: error.slice(0, 500),
+    }))
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .where('done_at', 'is', null)
     .execute();
 }
 
-/** It did not; it is tried again later, for ever: what it tells is true in SQL already. */
-export async function markFailed(store: Store, row: Row<'outbox'>, error: string): Promise<void> {
-  const at = await store.now();
-  const wait = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(row.attempts, 10));
+/** Deletes what went out a day ago: the journal is the record. */
+export async function forgetSent(store: Store): Promise<void> {
+  const before = new Date((await store.now()).getTime() - KEEP_SENT_MS);
   await store.db
-    .updateTable('outbox')
-    .set({ attempts: row.attempts + 1, next_at: new Date(at.getTime() + wait), error: error.slice(0, 500) })
-    .where('id', '=', row.id)
+    .deleteFrom('outbox')
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('outbox').select('id').where('done_at', '<', before).limit(FORGET_BATCH),
+    )
     .execute();
 }

@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { PersonView, TokenView } from '../contracts/api';
 import { SYSTEM_CHAIN } from '../contracts/journal';
 import type { Role } from '../contracts/values';
 import { sha256 } from './canonical';
 import { appendJournal } from './journal';
 import type { Row } from './schema';
-import { inTransaction, type Store } from './store';
+import { inTransaction, type Store, type Tx } from './store';
 
 const MAX_LIST = 500;
 
@@ -31,6 +32,7 @@ export async function savePerson(
     active: true,
   };
   await inTransaction(store, async (tx) => {
+    await onePersonAtATime(tx);
     const before = await tx
       .selectFrom('people')
       .select(['name', 'roles', 'active'])
@@ -61,6 +63,7 @@ export async function savePeople(
   for (const person of people) await savePerson(store, person);
   const at = await store.now();
   await inTransaction(store, async (tx) => {
+    await onePersonAtATime(tx);
     const gone = await tx
       .updateTable('people')
       .set({ active: false })
@@ -84,24 +87,11 @@ export async function issueToken(
   store: Store,
   wanted: { person: string; label: string; by: string; lastsMs?: number },
 ): Promise<TokenView & { token: string }> {
-  const token = `cordon_${randomBytes(24).toString('base64url')}`;
+  const token = newToken();
   const { person, label, by, lastsMs } = wanted;
   const at = await store.now();
   const expires = lastsMs === undefined ? null : new Date(at.getTime() + lastsMs);
-  const id = randomUUID();
-  await inTransaction(store, async (tx) => {
-    await tx
-      .insertInto('tokens')
-      .values({ id, person, hash: sha256(token), label, created_at: at, expires_at: expires })
-      .execute();
-    await appendJournal(tx, {
-      incident: SYSTEM_CHAIN,
-      at,
-      actor: by,
-      kind: 'token_created',
-      data: { token: id, person, label, expiresAt: expires?.toISOString() ?? null },
-    });
-  });
+  const id = await inTransaction(store, (tx) => insertToken(tx, token, { person, label, by, at, expires }));
   const expiresAt = expires?.toISOString() ?? null;
   return { id, person, label, createdAt: at.toISOString(), expiresAt, revokedAt: null, token };
 }
@@ -180,6 +170,69 @@ export async function activePerson(store: Store, id: string): Promise<Person | u
     .where('active', '=', true)
     .executeTakeFirst();
   return row === undefined ? undefined : { id: row.id, name: row.name, roles: row.roles as Role[] };
+}
+
+/**
+ * Makes the first token of an installation, for a person who is added with it; undefined when there is one already. `keep` gets it
+ * before it is valid, so that a crash cannot leave a valid token that nobody has. Of several processes one makes it.
+ */
+export async function createFirstToken(
+  store: Store,
+  person: Person,
+  keep: (token: string) => void,
+): Promise<string | undefined> {
+  const at = await store.now();
+  const isThere = async (tx: Store['db']): Promise<boolean> =>
+    (await tx.selectFrom('tokens').select('id').limit(1).executeTakeFirst()) !== undefined;
+  if (await isThere(store.db)) return undefined;
+  await savePerson(store, person);
+  return inTransaction(store, async (tx) => {
+    await onePersonAtATime(tx);
+    if (await isThere(tx)) return undefined;
+    const token = newToken();
+    keep(token);
+    await insertToken(tx, token, {
+      person: person.id,
+      label: 'made at first start',
+      by: 'cordon',
+      at,
+      expires: null,
+    });
+    return token;
+  });
+}
+
+const newToken = (): string => `cordon_${randomBytes(24).toString('base64url')}`;
+
+/** Processes that start together would each find nobody and add everybody. */
+async function onePersonAtATime(tx: Tx): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtext('cordon:people'))`.execute(tx);
+}
+
+async function insertToken(
+  tx: Tx,
+  token: string,
+  {
+    person,
+    label,
+    by,
+    at,
+    expires,
+  }: { person: string; label: string; by: string; at: Date; expires: Date | null },
+): Promise<string> {
+  const id = randomUUID();
+  await tx
+    .insertInto('tokens')
+    .values({ id, person, hash: sha256(token), label, created_at: at, expires_at: expires })
+    .execute();
+  await appendJournal(tx, {
+    incident: SYSTEM_CHAIN,
+    at,
+    actor: by,
+    kind: 'token_created',
+    data: { token: id, person, label, expiresAt: expires?.toISOString() ?? null },
+  });
+  return id;
 }
 
 /** Whose token it is; undefined when it is unknown, expired or revoked. */

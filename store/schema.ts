@@ -57,8 +57,11 @@ export interface Incidents {
   attention: string | null;
   reopens: string | null;
   alert_seq: number;
-  /** Highest seq that the run was told of; one signal at most is outstanding. */
+  /** Highest seq when the run was last told that there are new alerts. Above `seen_seq`: that signal is outstanding. */
   signalled_seq: number;
+  signalled_at: OptionalTime;
+  /** Highest seq that the run has read. */
+  seen_seq: Generated<number>;
   summary: Jsonb<JsonObject>;
 }
 export interface IncidentLinks {

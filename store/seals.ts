@@ -6,18 +6,32 @@ import {
   verify,
   type KeyObject,
 } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import type { JsonObject } from '../contracts/values';
 import { canonicalJson, sha256 } from './canonical';
 import { GENESIS } from './journal';
 import type { Row } from './schema';
-import { inTransaction, type Store } from './store';
+import { inTransaction, type Store, type Tx } from './store';
 
 const HEADS_PER_SEAL = 5_000;
 const KEY_FILE = 'journal-key.pem';
 const PUBLIC_KEY_FILE = 'journal-key.pub.pem';
 const SEALS_FILE = 'journal-seals.jsonl';
+const KEY_SETTING = 'journal_key';
+const TAIL_BYTES = 64 * 1024;
 
 /** The installation's signing key and the file outside SQL. */
 export interface Sealer {
@@ -48,6 +62,37 @@ export function openSealer(dataDir: string): Sealer {
   return { privateKey: createPrivateKey(readFileSync(keyFile)), file: join(dataDir, SEALS_FILE) };
 }
 
+/**
+ * The sealer of this process, where its data folder holds the key of the installation; else undefined. The first process of an
+ * installation makes the key and notes its fingerprint in SQL: two keys in one chain could not be told from a forgery.
+ */
+export function openInstallationSealer(store: Store, dataDir: string): Promise<Sealer | undefined> {
+  return inTransaction(store, async (tx) => {
+    await sealingAlone(tx);
+    const noted = await tx
+      .selectFrom('settings')
+      .select('value')
+      .where('key', '=', KEY_SETTING)
+      .executeTakeFirst();
+    if (noted !== undefined && !existsSync(join(dataDir, KEY_FILE))) return undefined;
+    const sealer = openSealer(dataDir);
+    const mine = sha256(
+      createPublicKey(sealer.privateKey).export({ type: 'spki', format: 'pem' }).toString(),
+    );
+    if (noted !== undefined) return noted.value === mine ? sealer : undefined;
+    await tx
+      .insertInto('settings')
+      .values({ key: KEY_SETTING, value: JSON.stringify(mine) })
+      .execute();
+    return sealer;
+  });
+}
+
+/** One process at a time seals and writes the file; the lock goes with the transaction, also when its process is killed. */
+async function sealingAlone(tx: Tx): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtext('cordon:seals'))`.execute(tx);
+}
+
 /** What outside SQL the journal is checked against. */
 export interface SealWitness {
   publicKey: KeyObject;
@@ -55,17 +100,24 @@ export interface SealWitness {
   lines: Seal[];
 }
 
-/** Reads key and file of a data folder; undefined where it never sealed. */
+/** Reads key and file of a data folder; undefined where there is no key. To check, the public one will do. */
 export function readWitness(dataDir: string): SealWitness | undefined {
-  const keyFile = join(dataDir, KEY_FILE);
-  if (!existsSync(keyFile)) return undefined;
+  const keyFile = [PUBLIC_KEY_FILE, KEY_FILE].map((name) => join(dataDir, name)).find(existsSync);
+  if (keyFile === undefined) return undefined;
   const file = join(dataDir, SEALS_FILE);
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const lines = text.split('\n').filter((line) => line !== '');
   return {
     publicKey: createPublicKey(readFileSync(keyFile)),
-    lines: lines.map((line) => JSON.parse(line) as Seal),
+    lines: wholeLines(file).map((line) => JSON.parse(line) as Seal),
   };
+}
+
+/** A line that a crash cut off is not there yet: it is written again from SQL. */
+function wholeLines(file: string): string[] {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '');
 }
 
 /** Hash of a seal: over the previous one's hash and its own number, time and heads. */
@@ -97,6 +149,7 @@ export function sealOf(row: Row<'journal_seals'>): Seal {
 export async function sealJournal(store: Store, sealer: Sealer): Promise<Seal | undefined> {
   const at = await store.now();
   const seal = await inTransaction(store, async (tx) => {
+    await sealingAlone(tx);
     const moved = await tx
       .selectFrom('journal_heads')
       .select(['incident', 'seq', 'hash'])
@@ -126,7 +179,6 @@ export async function sealJournal(store: Store, sealer: Sealer): Promise<Seal | 
       hash,
       signature,
     };
-    // Two processes that seal at once: the second one's number is taken, its transaction fails, its next round goes on.
     await tx.insertInto('journal_seals').values(row).execute();
     for (const { incident, seq } of moved)
       await tx
@@ -141,14 +193,37 @@ export async function sealJournal(store: Store, sealer: Sealer): Promise<Seal | 
 }
 
 async function writeMissingLines(store: Store, sealer: Sealer): Promise<void> {
-  const text = existsSync(sealer.file) ? readFileSync(sealer.file, 'utf8') : '';
-  const lastLine = text.trimEnd().split('\n').at(-1);
-  const written = lastLine === undefined || lastLine === '' ? 0 : (JSON.parse(lastLine) as Seal).n;
-  const rows = await store.db
-    .selectFrom('journal_seals')
-    .selectAll()
-    .where('n', '>', written)
-    .orderBy('n')
-    .execute();
-  for (const row of rows) appendFileSync(sealer.file, `${JSON.stringify(sealOf(row))}\n`);
+  await inTransaction(store, async (tx) => {
+    await sealingAlone(tx);
+    const { line, end } = lastWholeLine(sealer.file);
+    const rows = await tx
+      .selectFrom('journal_seals')
+      .selectAll()
+      .where('n', '>', line === undefined ? 0 : (JSON.parse(line) as Seal).n)
+      .orderBy('n')
+      .execute();
+    if (rows.length === 0) return;
+    if (existsSync(sealer.file)) truncateSync(sealer.file, end);
+    for (const row of rows) appendFileSync(sealer.file, `${JSON.stringify(sealOf(row))}\n`);
+  });
+}
+
+/** The last line that is there to its end, and where it ends. Only the file's tail is read: it grows by a line a minute, for years. */
+function lastWholeLine(file: string): { line: string | undefined; end: number } {
+  if (!existsSync(file)) return { line: undefined, end: 0 };
+  const fd = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    for (let length = Math.min(size, TAIL_BYTES); ; length = Math.min(size, length * 2)) {
+      const tail = Buffer.alloc(length);
+      readSync(fd, tail, 0, length, size - length);
+      const newline = tail.lastIndexOf(10);
+      const before = newline < 1 ? -1 : tail.lastIndexOf(10, newline - 1);
+      if (before < 0 && length < size) continue;
+      if (newline < 0) return { line: undefined, end: 0 };
+      return { line: tail.toString('utf8', before + 1, newline), end: size - length + newline + 1 };
+    }
+  } finally {
+    closeSync(fd);
+  }
 }

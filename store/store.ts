@@ -35,12 +35,13 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { db, exclusive, dispose } =
     options.databaseUrl === undefined ? await openEmbedded(options) : openPostgres(options.databaseUrl);
-  const now = options.now ?? (exclusive ? () => Promise.resolve(new Date()) : await databaseClock(db));
   const close = async (): Promise<void> => {
     await db.destroy();
     await dispose();
   };
+  let now: Store['now'];
   try {
+    now = options.now ?? (exclusive ? () => Promise.resolve(new Date()) : await databaseClock(db));
     await migrate(db);
   } catch (error) {
     await close();
@@ -85,8 +86,11 @@ function openPostgres(databaseUrl: string): Opened {
   });
   // A dropped idle connection is the pool's business; the next query reports what matters.
   pool.on('error', () => undefined);
-  // A connection that is lost while somebody has it fails their query; without a listener its error event ends the process.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  // One that is dropped between two queries of a transaction is nobody's: without a listener its 'error' ends the process.
+  // https://github.com/brianc/node-postgres/issues/2439
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   return {
     db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     exclusive: false,
@@ -126,6 +130,21 @@ async function migrate(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw new Error('The database could not be brought up to date.', { cause: error });
+}
+
+/** Classes 08 and 57P: the connection failed, the server stops or starts. The rest are Node's own, on the way there. */
+const AWAY_CODE = /^(08|57P|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
+const AWAY_TEXT =
+  /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|the database system is/;
+
+/** Whether an error says only that the database cannot be reached for now. */
+export function isDatabaseAway(error: unknown): boolean {
+  for (let at = error; typeof at === 'object' && at !== null; at = (at as Error).cause) {
+    const { code, message } = at as { code?: unknown; message?: unknown };
+    if (typeof code === 'string' && AWAY_CODE.test(code)) return true;
+    if (typeof message === 'string' && AWAY_TEXT.test(message)) return true;
+  }
+  return false;
 }
 
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);

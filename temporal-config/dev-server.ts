@@ -1,7 +1,17 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync, closeSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { findTemporal, type Progress } from './find-temporal';
@@ -24,6 +34,8 @@ export const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
 export interface DevServer {
   readonly address: string;
   readonly pid: number;
+  /** Resolves to how it ended, whoever ended it; for a server that the SDK runs, only when we did. */
+  readonly exited: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -110,6 +122,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     child.kill('SIGKILL');
   };
   process.once('exit', killOnExit);
+  void exited.then(() => process.removeListener('exit', killOnExit));
   const stop = async (): Promise<void> => {
     process.removeListener('exit', killOnExit);
     child.kill('SIGTERM');
@@ -125,7 +138,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     await stop();
     throw error;
   }
-  return { address, pid, stop };
+  return { address, pid, exited, stop };
 }
 
 async function startDownloaded(
@@ -145,7 +158,15 @@ async function startDownloaded(
       ]),
     },
   });
-  return { address: env.address, pid: process.pid, stop: () => env.teardown() };
+  let ended: (how: string) => void = () => undefined;
+  const exited = new Promise<string>((resolve) => {
+    ended = resolve;
+  });
+  const stop = async (): Promise<void> => {
+    await env.teardown();
+    ended('stopped');
+  };
+  return { address: env.address, pid: process.pid, exited, stop };
 }
 
 async function waitUntilReady(address: string, exited: Promise<string>, log: string): Promise<void> {
@@ -170,32 +191,97 @@ async function waitUntilReady(address: string, exited: Promise<string>, log: str
   }
 }
 
-/** Stops a server that a killed Cordon left behind: only when that pid really runs Temporal on this very database. */
-async function stopLeftover(pidFile: string, database: string, progress: Progress): Promise<void> {
-  let pid: number;
-  try {
-    pid = Number(readFileSync(pidFile, 'utf8'));
-  } catch {
-    return;
-  }
-  const isOurs = (): boolean => {
-    try {
-      const args = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
-      return args.includes('start-dev') && args.includes(database);
-    } catch {
-      return false;
+const RESTART_AFTER_MS = 200;
+const RESTART_AFTER_MAX_MS = 10_000;
+
+/** A dev server that is started again, on the same port, whenever it dies: runs wait for it meanwhile and lose nothing. */
+export async function superviseDevServer(
+  options: DevServerOptions,
+): Promise<Pick<DevServer, 'address' | 'stop'>> {
+  const { progress = () => undefined } = options;
+  let current = await startDevServer(options);
+  const { address } = current;
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  const told = new AbortController();
+  const isTold = (): boolean => told.signal.aborted;
+  const startAgain = async (): Promise<void> => {
+    for (let failures = 0; ; failures += 1) {
+      const wait = Math.min(RESTART_AFTER_MAX_MS, RESTART_AFTER_MS * 2 ** failures);
+      await pause(wait, undefined, { signal: told.signal }).catch(() => undefined);
+      if (isTold()) return;
+      try {
+        current = await startDevServer({ ...options, port });
+        if (isTold()) await current.stop();
+        else progress(`Temporal is back on ${address}.`);
+        return;
+      } catch (error) {
+        progress(`Temporal could not be started: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
   };
-  if (Number.isInteger(pid) && pid > 1 && isOurs()) {
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      const how = await current.exited;
+      if (isTold()) return;
+      progress(`Temporal ended (${how}). Starting it again…`);
+      await startAgain();
+    }
+  };
+  const watching = watch();
+  return {
+    address,
+    stop: async () => {
+      told.abort();
+      await current.stop();
+      await watching;
+    },
+  };
+}
+
+/** Stops servers that a killed Cordon left behind: only what really runs Temporal on this very database. */
+async function stopLeftover(pidFile: string, database: string, progress: Progress): Promise<void> {
+  for (const pid of leftovers(pidFile, database)) {
     progress(`Stopping the Temporal server (pid ${String(pid)}) that an earlier run left behind…`);
-    process.kill(pid, 'SIGTERM');
+    signalTo(pid, 'SIGTERM');
     const deadline = Date.now() + STOP_TIMEOUT_MS;
-    while (isOurs()) {
-      if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    while (isOurs(pid, database)) {
+      if (Date.now() > deadline) signalTo(pid, 'SIGKILL');
+      await pause(50);
     }
   }
   rmSync(pidFile, { force: true });
+}
+
+/** By the pid file, and where there is /proc also by looking: a kill may come before the file is written. */
+function leftovers(pidFile: string, database: string): number[] {
+  const noted = existsSync(pidFile) ? [readFileSync(pidFile, 'utf8')] : [];
+  const running = existsSync('/proc/self/cmdline') ? readdirSync('/proc') : [];
+  const pids = new Set([...noted, ...running].map(Number));
+  return [...pids].filter((pid) => Number.isInteger(pid) && pid > 1 && isOurs(pid, database));
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function isOurs(pid: number, database: string): boolean {
+  const line = commandLine(pid);
+  return line.includes(' start-dev ') && line.includes(` --db-filename ${database} `);
+}
+
+/** How a process was called; empty when it is gone. */
+function commandLine(pid: number): string {
+  try {
+    if (existsSync('/proc/self/cmdline'))
+      return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return execFileSync('ps', ['-p', String(pid), '-o', 'args='], { encoding: 'utf8', timeout: 5_000 });
+  } catch {
+    return '';
+  }
 }
 
 /** A free port of 127.0.0.1. */

@@ -15,9 +15,11 @@ const STATEMENTS = [
     mode text NOT NULL CHECK (mode IN ('drill', 'live')), phase text NOT NULL, severity integer NOT NULL,
     policy_version text NOT NULL, playbook text, started_by text NOT NULL, opened_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL, last_alert_at timestamptz NOT NULL, closed_at timestamptz, verdict text, attention text,
-    reopens text, alert_seq integer NOT NULL, signalled_seq integer NOT NULL, summary jsonb NOT NULL)`,
+    reopens text, alert_seq integer NOT NULL, signalled_seq integer NOT NULL, signalled_at timestamptz,
+    seen_seq integer NOT NULL DEFAULT 0, summary jsonb NOT NULL)`,
   `CREATE INDEX incidents_opened ON incidents (opened_at DESC, number DESC)`,
   `CREATE INDEX incidents_open ON incidents (number) WHERE status = 'open'`,
+  `CREATE INDEX incidents_unseen ON incidents (signalled_at) WHERE status = 'open' AND alert_seq > seen_seq`,
   `CREATE TABLE incident_counters (year integer PRIMARY KEY, last integer NOT NULL)`,
   `CREATE TABLE incident_links (
     incident text NOT NULL, other text NOT NULL, why text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (incident, other))`,
@@ -30,6 +32,8 @@ const STATEMENTS = [
     id bigserial PRIMARY KEY, kind text NOT NULL, key text NOT NULL, payload jsonb NOT NULL, created_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0, next_at timestamptz NOT NULL, done_at timestamptz, error text)`,
   `CREATE INDEX outbox_due ON outbox (next_at, id) WHERE done_at IS NULL`,
+  `CREATE INDEX outbox_key ON outbox (key, id) WHERE done_at IS NULL`,
+  `CREATE INDEX outbox_done ON outbox (done_at) WHERE done_at IS NOT NULL`,
   `CREATE TABLE approval_requests (
     id text PRIMARY KEY, incident text NOT NULL, group_id text NOT NULL, phase text NOT NULL, title text NOT NULL,
     reason text NOT NULL, plan_hash text NOT NULL, policy_version text NOT NULL,

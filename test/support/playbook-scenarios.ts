@@ -34,6 +34,21 @@ function moved(steps: readonly string[], step: string, before: string, as = step
   return rest.flatMap((one) => (one === before ? [as, one] : [one]));
 }
 
+const CONTAINS = /^(isolate_host|disable_account|revoke_sessions|block_ip)\//;
+
+/** Containments side by side may end in any order: each run of them is sorted. */
+function sideBySide(steps: readonly string[]): string[] {
+  const sorted: string[] = [];
+  for (let at = 0; at < steps.length;) {
+    let end = at;
+    while (CONTAINS.test(steps[end] ?? '')) end += 1;
+    sorted.push(...steps.slice(at, end).sort());
+    if (end < steps.length) sorted.push(steps[end] ?? '');
+    at = end + 1;
+  }
+  return sorted;
+}
+
 const seen = (world: FakeWorld, phase: string): boolean =>
   [...world.updates, ...world.waves].some(({ progress }) => progress?.phase === phase);
 
@@ -77,7 +92,7 @@ export function playbookScenarios(spec: Scenarios): void {
 
   test('nothing in the way: all phases in order, and the watch takes days of virtual time only', async () => {
     const run = await env.run(world, input);
-    expect(world.done).toEqual([...steps, 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(sideBySide([...steps, 'closed undetermined']));
     expect(run.env.supportsTimeSkipping).toBe(true);
     const { startTime, closeTime } = await run.handle.describe();
     expect((closeTime?.getTime() ?? 0) - startTime.getTime()).toBeGreaterThanOrEqual(72 * HOUR);
@@ -197,7 +212,7 @@ export function playbookScenarios(spec: Scenarios): void {
       open = false;
       await run.decided();
     });
-    expect(world.done).toEqual([...spec.late.steps, 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(sideBySide([...spec.late.steps, 'closed undetermined']));
   });
 
   test('false positive: the verdict of a person lifts everything and closes', async () => {

@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { openStore, type Store, type StoreOptions } from '../../store/store';
 
@@ -19,6 +21,10 @@ export interface Postgres {
   newDatabase(): Promise<string>;
   stop(mode?: 'fast' | 'immediate'): void;
   start(): void;
+  /** kill -9 of the server process, as a crash of the machine's service. */
+  kill(): void;
+  /** Starts it again after a kill, without holding up this process. */
+  restart(): Promise<void>;
   /** Stops it and removes its files. */
   remove(): void;
 }
@@ -66,10 +72,30 @@ export async function startPostgres(): Promise<Postgres> {
     const [file, ...rest] = isRoot ? ['runuser', '-u', 'postgres', '--', ...command] : command;
     execFileSync(file ?? '', rest, { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder });
   };
+  const runAside = async (program: string, ...args: string[]): Promise<void> => {
+    const command = [join(bin, program), ...args];
+    const [file, ...rest] = isRoot ? ['runuser', '-u', 'postgres', '--', ...command] : command;
+    await promisify(execFile)(file ?? '', rest, { cwd: folder, timeout: 60_000 });
+  };
   const data = join(folder, 'data');
   const settings = `-p ${String(port)} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder} -c fsync=off -c max_connections=200`;
   const start = (): void => {
     run('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', settings, 'start');
+  };
+  const kill = (): void => {
+    process.kill(Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
+  };
+  const restart = async (): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        await runAside('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', settings, 'start');
+        return;
+      } catch (error) {
+        // Children of the killed server hold its shared memory for a moment.
+        if (tries >= 50) throw error;
+        await pause(100);
+      }
+    }
   };
   run('initdb', '-D', data, '-U', 'cordon', '-A', 'trust', '-E', 'UTF8', '--no-sync');
   start();
@@ -91,6 +117,8 @@ export async function startPostgres(): Promise<Postgres> {
     newDatabase,
     newStore: async (options = {}) => openStore({ databaseUrl: await newDatabase(), ...options }),
     start,
+    kill,
+    restart,
     stop,
     remove: () => {
       try {
