@@ -275,7 +275,7 @@ export const EFFECTS: readonly Mutant[] = [
       'seeksOf(one).some((key) => keys.has(key)) || one.keys.some((key) => seeks.has(key))',
       'false',
       CORRELATE,
-      'a bridge in one batch',
+      'a chain of bridges in one batch',
     ],
     [
       'over is over',

@@ -38,6 +38,8 @@ export class World {
   readonly applied: string[] = [];
   /** Every call of `act`, in order. */
   readonly calls: string[] = [];
+  /** How many calls of `act` have ended, also those that nobody waits for any more. */
+  ended = 0;
   /** Taken from the front, one a call of `act`. */
   faults: Fault[] = [];
   clean = true;
@@ -56,7 +58,7 @@ export class World {
     const effect = forward?.id ?? id;
     const wanted = forward === undefined;
     const read = (input: Input): boolean => this.inForce.has(`${effect} ${meant(input)}`) === wanted;
-    const act: Handler<ActionId>['act'] = async (input, context) => {
+    const tell: Handler<ActionId>['act'] = async (input, context) => {
       const call = `${id} ${meant(input as Input)}`;
       this.calls.push(call);
       await this.beforeTold(call);
@@ -75,6 +77,10 @@ export class World {
       if (fault === 'garbled') throw new CordonError('unexpected_reply', 'not what was promised');
       return { status: 'done', output: this.#output(id, input as JsonObject) as never };
     };
+    const act: Handler<ActionId>['act'] = (input, context, first) =>
+      tell(input, context, first).finally(() => {
+        this.ended += 1;
+      });
     const limits = {
       permissions: [],
       ...(this.timeoutMs === undefined ? {} : { timeoutMs: this.timeoutMs }),
