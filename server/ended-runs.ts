@@ -27,7 +27,7 @@ export async function reopen(store: Store, number: string): Promise<void> {
     }
     await tx
       .updateTable('alerts')
-      .set({ dirty: true, incident: null, seq: null })
+      .set({ dirty: true })
       .where('incident', '=', number)
       .where('seq', '>', incident.seen_seq)
       .execute();

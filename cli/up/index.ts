@@ -56,11 +56,11 @@ export function up(settings: Settings = readEnv()): Promise<void> {
     }
     const client = createClient(target);
     cleanups.add(() => client.connection.close());
-    let starter: Client | undefined;
-    const { url, token } = await startServer(base, client, () => starter);
+    const eager: { starter?: Client } = {};
+    const { url, token } = await startServer(base, client, () => eager.starter);
     say('Starting the worker…');
     const worker = await startWorker(base, { client, target, signal });
-    starter = worker.starter;
+    eager.starter = worker.starter;
     return {
       ready: [
         ...(token === undefined ? [] : [`A token for you (shown once, also in the data folder): ${token}`]),

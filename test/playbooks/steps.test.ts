@@ -22,7 +22,7 @@ const line = (
     `${group} ${id}#${String(occurrence)}`,
     ...(leaseSeconds === null ? [] : [`for ${String(leaseSeconds / HOUR)} h`]),
     ...(release && onlyWhenClean ? ['when clean'] : []),
-    ...('snapshot' in input ? [`from ${String(input['snapshot'] as string)}`] : []),
+    ...('snapshot' in input ? [`from ${input['snapshot'] as string}`] : []),
     ...('before' in input ? ['from before it began'] : []),
   ].join(' ');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { SYSTEM_CHAIN } from '../../contracts/journal';
 import { appendJournal } from '../../store/journal';
-import { createFirstToken, personOfToken, savePerson } from '../../store/people';
+import { createFirstToken, createToken, personOfToken, savePerson } from '../../store/people';
 import { openInstallationSealer, readWitness, sealJournal, type Sealer } from '../../store/seals';
 import { inTransaction, isDatabaseAway, openStore, type Store } from '../../store/store';
 import { verifyJournal } from '../../store/verify-journal';
@@ -75,6 +75,14 @@ test('a token that could not be kept is not valid: the next start makes another'
   });
   await expect(broken).rejects.toThrow('the disk is full');
   expect(await createFirstToken(store(), local, () => undefined)).toBeDefined();
+});
+
+test('a token that was made by one process is valid in another; once there is one, no first token is made', async () => {
+  const lea = { id: 'lea', name: 'Lea', roles: ['lead' as const] };
+  await savePerson(store(), lea);
+  const token = await createToken(store(), 'lea', 'by hand');
+  expect(await personOfToken(store(1), token)).toEqual(lea);
+  expect(await createFirstToken(store(1), lea, () => undefined)).toBeUndefined();
 });
 
 describe('sealing by several processes', () => {

@@ -1,6 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { JournalEntry } from '../../contracts/journal';
-import { hostOf, incidentAlert, isInfected, joiningAlert, percentile, recoveries, Chaos } from './chaos';
+import {
+  hostOf,
+  incidentAlert,
+  isInfected,
+  joiningAlert,
+  NOTHING,
+  percentile,
+  recoveries,
+  Chaos,
+} from './chaos';
 import { INFECTED, startChaosEstate } from './chaos-estate';
 import type { Installation } from './chaos-installations';
 import { SeededRandom } from './seeded-random';
@@ -23,6 +32,8 @@ export interface Outcome {
   open: number;
   p50: number;
   p95: number;
+  /** The same where nothing was killed: the pace of the machine. */
+  pace: number;
   problems: string[];
 }
 
@@ -57,6 +68,7 @@ export async function chaosRounds(
     for (let round = 0; round < rounds; round += 1) {
       sendMore(INCIDENTS);
       await pause(random.between(1_000, 4_000));
+      await chaos.allMoved(chaos.pretend());
       for (const target of random.shuffled(installation.targets)) {
         const open = (await chaos.incidents()).filter(({ phase }) => phase !== 'monitoring').length;
         if (open < OPEN) sendMore(MORE);
@@ -110,12 +122,14 @@ async function count(chaos: Chaos, sent: number): Promise<Outcome> {
         `p50 ${String(percentile(times, 0.5))} ms, p95 ${String(percentile(times, 0.95))} ms`,
     );
   }
-  const all = measured.map(({ ms }) => ms);
+  const all = measured.filter(({ target }) => target !== NOTHING).map(({ ms }) => ms);
+  const calm = measured.filter(({ target }) => target === NOTHING).map(({ ms }) => ms);
   const outcome = {
-    kills: chaos.kills.length,
+    kills: chaos.kills.filter(({ target }) => target !== NOTHING).length,
     open: all.length,
     p50: percentile(all, 0.5),
     p95: percentile(all, 0.95),
+    pace: percentile(calm, 0.95),
     problems,
   };
   const { lostReplies } = chaos.estate;
