@@ -24,6 +24,7 @@ export function createActivities(
   };
   return {
     runWave: (input) => runner.runWave(input, callOf()),
+    runWaves: (inputs) => Promise.all(inputs.map((input) => runner.runWave(input, callOf()))),
     readAlerts: async (input) => {
       own(input.incident);
       return readAlerts(deps, input);

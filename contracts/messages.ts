@@ -162,6 +162,8 @@ export type IncidentUpdate = z.infer<typeof IncidentUpdate>;
 export interface CordonActivities {
   /** Settles as much of the wave as can be settled now. Idempotent by its claims: call it again for the rest. */
   runWave(input: WaveInput): Promise<WaveResult>;
+  /** Several waves of one run at once; the results in the order of the inputs. */
+  runWaves(inputs: WaveInput[]): Promise<WaveResult[]>;
   /** Alerts of the incident after `afterSeq`, in order, at most 50. */
   readAlerts(input: { incident: string; afterSeq: number }): Promise<{ alerts: AlertView[] }>;
   /** Writes phase, note, attention; closes unless alerts joined that the run has not seen. */

@@ -108,6 +108,7 @@ export class FakeWorld {
       this.#note(input.progress);
       return { items: input.items.map((item) => this.#settle(input.group.id, item)) };
     },
+    runWaves: (inputs) => Promise.all(inputs.map((input) => this.activities.runWave(input))),
     readAlerts: async ({ afterSeq }) => ({
       alerts: this.alerts.filter(({ seq }) => seq > afterSeq).slice(0, 50),
     }),

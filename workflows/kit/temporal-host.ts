@@ -14,12 +14,12 @@ import type { Host } from './host';
  * A local activity is about five times cheaper than a regular one, but it holds the workflow task. One that is still under way when
  * the task must be renewed (at 80 % of its timeout, 8 s) meets on replay the events of the next task in another order than it met
  * them first, and two at a time end in another order: either loses the run to "nondeterminism" for good (SDK 1.24, seen at kill -9).
- * So they go one after another, so many in one task at most, and none lasts longer than this.
+ * So they go one after another, so many in one task at most, and none lasts longer than this: 6 s in all.
  */
-const LOCAL_IN_ONE_TASK = 2;
-const LOCAL_TIMEOUT_MS = 2500;
+const LOCAL_IN_ONE_TASK = 3;
+const LOCAL_TIMEOUT_MS = 2000;
 /** How long a wave may stay a local activity; what a vendor has not done by then goes on in the worker and is waited for regularly. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS = 1200;
 
 const quick = proxyLocalActivities<CordonActivities>({
   scheduleToCloseTimeout: LOCAL_TIMEOUT_MS,
@@ -50,6 +50,12 @@ function queue(): <T>(work: () => Promise<T>) => Promise<T> {
   };
 }
 
+interface Asked {
+  input: WaveInput;
+  answer: (result: WaveResult | Promise<WaveResult>) => void;
+  fail: (error: unknown) => void;
+}
+
 /** Whether one more may be local in this workflow task; the length of the history tells one task from the next, also on replay. */
 function localBudget(): () => boolean {
   let task = -1;
@@ -77,11 +83,30 @@ export function temporalHost(): Host {
     }
     return regular();
   };
+  /** Waves that are asked for at once, as by parallel phases, go together: they cost what one costs. */
+  const asked: Asked[] = [];
+  const runTogether = async (): Promise<void> => {
+    const batch = asked.splice(0);
+    const inputs = batch.map(({ input }) => ({ ...input, patienceMs: PATIENCE_MS }));
+    let results: WaveResult[] = [];
+    try {
+      if (mayBeLocal()) results = await quick.runWaves(inputs);
+    } catch (error) {
+      if (isCancellation(error)) {
+        for (const { fail } of batch) fail(error);
+        return;
+      }
+      log.info('a local activity failed, its regular twin takes over', { error });
+    }
+    for (const [index, { input, answer }] of batch.entries()) answer(results[index] ?? steady.runWave(input));
+  };
+  const firstTry = (input: WaveInput): Promise<WaveResult> =>
+    new Promise((answer, fail) => {
+      asked.push({ input, answer, fail });
+      if (asked.length === 1) void oneByOne(runTogether);
+    });
   const runWave = async (input: WaveInput): Promise<WaveResult> => {
-    const first = await cheaply(
-      () => quick.runWave({ ...input, patienceMs: PATIENCE_MS }),
-      () => steady.runWave(input),
-    );
+    const first = await firstTry(input);
     const slow = new Set(first.items.filter(({ status }) => status === 'running').map(({ id }) => id));
     if (slow.size === 0) return first;
     const { progress: _told, ...rest } = input;
