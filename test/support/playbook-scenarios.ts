@@ -109,7 +109,9 @@ export function playbookScenarios(spec: Scenarios): void {
       open = false;
       await run.decided();
     });
-    expect(world.done).toEqual([...moved(steps, contain, next), 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(
+      sideBySide([...moved(steps, contain, next), 'closed undetermined']),
+    );
   });
 
   test('denied: the item is dropped and never released, everything else goes on', async () => {
@@ -118,7 +120,7 @@ export function playbookScenarios(spec: Scenarios): void {
     const expected = steps
       .filter((one) => one !== release)
       .map((one) => (one === contain ? `${contain} denied` : one));
-    expect(world.done).toEqual([...expected, 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(sideBySide([...expected, 'closed undetermined']));
   });
 
   test('silence: after the expiry it counts as denied, and a person must close the incident', async () => {
@@ -142,10 +144,9 @@ export function playbookScenarios(spec: Scenarios): void {
       await run.command({ kind: 'close', id: 'c1', by: 'lead', reason: 'dealt with by hand' });
     });
     const expected = steps.filter((one) => one !== release);
-    expect(world.done).toEqual([
-      ...moved(expected, contain, next, `${contain} denied`),
-      'closed undetermined',
-    ]);
+    expect(sideBySide(world.done)).toEqual(
+      sideBySide([...moved(expected, contain, next, `${contain} denied`), 'closed undetermined']),
+    );
   });
 
   test('failed: nothing is undone, the rest goes on, and recovery waits for a person who has it done again', async () => {
@@ -172,7 +173,7 @@ export function playbookScenarios(spec: Scenarios): void {
     });
     const failed = steps.map((one) => (one === contain ? `${contain} failed` : one));
     const expected = failed.flatMap((one) => (one === spec.gated ? [`${contain}#2`, one] : [one]));
-    expect(world.done).toEqual([...expected, 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(sideBySide([...expected, 'closed undetermined']));
     expect(world.attention).toBeNull();
   });
 
@@ -186,7 +187,9 @@ export function playbookScenarios(spec: Scenarios): void {
       await run.handle.cancel();
     });
     await expect(ended).rejects.toThrow(WorkflowFailedError);
-    expect(world.done).toEqual(steps.slice(0, steps.indexOf(next)).filter((one) => one !== contain));
+    expect(sideBySide(world.done)).toEqual(
+      sideBySide(steps.slice(0, steps.indexOf(next)).filter((one) => one !== contain)),
+    );
     expect(world.leases.size).toBeGreaterThan(0);
     expect(world.updates.at(-1)?.note).toMatch(/cancelled: containment stays in force/);
   });
@@ -197,7 +200,7 @@ export function playbookScenarios(spec: Scenarios): void {
       world.alerts.push({ ...spec.alert, id: 'alert-2', seq: 2, alertKey: 'lab:2' });
       await handle.signal(NEW_ALERTS_SIGNAL);
     });
-    expect(world.done).toEqual([...steps, ...spec.again, 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(sideBySide([...steps, ...spec.again, 'closed undetermined']));
     await storeHistory(spec.ref, run);
   });
 
@@ -232,7 +235,9 @@ export function playbookScenarios(spec: Scenarios): void {
       });
     });
     const before = steps.slice(0, steps.indexOf(next)).filter((one) => one !== contain);
-    expect(world.done).toEqual([...before, 'rolled back by lead', 'closed false_positive']);
+    expect(sideBySide(world.done)).toEqual(
+      sideBySide([...before, 'rolled back by lead', 'closed false_positive']),
+    );
     expect(world.updates.filter(({ command }) => command?.id === 'v1')).toHaveLength(1);
   });
 
@@ -245,6 +250,8 @@ export function playbookScenarios(spec: Scenarios): void {
       open = false;
       await run.handle.signal(WAKE_SIGNAL);
     });
-    expect(world.done).toEqual([...moved(steps, contain, next), 'closed undetermined']);
+    expect(sideBySide(world.done)).toEqual(
+      sideBySide([...moved(steps, contain, next), 'closed undetermined']),
+    );
   });
 }
