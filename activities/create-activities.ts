@@ -1,10 +1,23 @@
 import { CordonError } from '../contracts/errors';
-import { incidentWorkflowId, type CordonActivities } from '../contracts/messages';
+import {
+  incidentWorkflowId,
+  type CordonActivities,
+  type WaveInput,
+  type WaveResult,
+} from '../contracts/messages';
 import { readAlerts, updateIncident } from './incident';
 import { LeaseKeeper } from './leases';
 import { pollSource } from './poll-source';
 import { WaveRunner, type WaveCall } from './run-wave';
 import type { RunnerDeps } from './runner-types';
+
+/** One wave that fails must not hold up the others; when all of them fail, Temporal tries again. */
+async function runWaves(runner: WaveRunner, inputs: WaveInput[], call: WaveCall): Promise<WaveResult[]> {
+  const ends = await Promise.allSettled(inputs.map((input) => runner.runWave(input, call)));
+  const failed = ends.filter((end) => end.status === 'rejected');
+  if (failed.length === ends.length) throw failed[0]?.reason as Error;
+  return ends.map((end) => (end.status === 'fulfilled' ? end.value : { items: [] }));
+}
 
 /** All activities, and the end of them. `callOf` gives heartbeat and cancellation of the activity that is running. */
 export function createActivities(
@@ -24,7 +37,7 @@ export function createActivities(
   };
   return {
     runWave: (input) => runner.runWave(input, callOf()),
-    runWaves: (inputs) => Promise.all(inputs.map((input) => runner.runWave(input, callOf()))),
+    runWaves: (inputs) => runWaves(runner, inputs, callOf()),
     readAlerts: async (input) => {
       own(input.incident);
       return readAlerts(deps, input);

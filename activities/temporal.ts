@@ -6,14 +6,9 @@ export function currentActivity(): WaveCall {
   const context = Context.current();
   const workflow = context.info.workflowExecution;
   return {
-    // A local activity has nobody to tell: its heartbeat only fills the log with warnings.
-    ...(context.info.isLocal
-      ? {}
-      : {
-          heartbeat: () => {
-            context.heartbeat();
-          },
-        }),
+    heartbeat: () => {
+      context.heartbeat();
+    },
     signal: context.cancellationSignal,
     ...(workflow === undefined ? {} : { workflowId: workflow.workflowId }),
   };

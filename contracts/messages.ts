@@ -5,11 +5,10 @@ import { Failure } from './errors';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
 /**
- * A workflow task of a dead worker is handed on after this long. With half of it, a worker that has fifty runs to take up again after
- * a kill lets tasks time out that it is working on, and does them again and again; a worker takes seconds to start anyway.
+ * A workflow task of a dead worker is handed on after this long; Temporal's default of 10 s would double how long a kill hurts.
  * https://docs.temporal.io/encyclopedia/detecting-workflow-failures
  */
-export const WORKFLOW_TASK_TIMEOUT_MS = 10_000;
+export const WORKFLOW_TASK_TIMEOUT_MS = 5_000;
 
 /** The one workflow type, its maintenance sibling, and how runs are named. */
 export const INCIDENT_WORKFLOW = 'incident';
@@ -162,7 +161,7 @@ export type IncidentUpdate = z.infer<typeof IncidentUpdate>;
 export interface CordonActivities {
   /** Settles as much of the wave as can be settled now. Idempotent by its claims: call it again for the rest. */
   runWave(input: WaveInput): Promise<WaveResult>;
-  /** Several waves of one run at once; the results in the order of the inputs. */
+  /** Several waves of one run at once; the results in the order of the inputs. One that fails alone has no items yet: it is for `runWave`. */
   runWaves(inputs: WaveInput[]): Promise<WaveResult[]>;
   /** Alerts of the incident after `afterSeq`, in order, at most 50. */
   readAlerts(input: { incident: string; afterSeq: number }): Promise<{ alerts: AlertView[] }>;

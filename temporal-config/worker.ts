@@ -7,6 +7,8 @@ import { STICKY_SCHEDULE_TO_START_MS } from './timeouts';
 const CACHED_WORKFLOW_BYTES = 360 * 1024;
 const MIN_CACHED = 50;
 const MAX_CACHED = 2000;
+/** A task's time runs from when it is fetched: after a kill, fifty that are fetched at once would time out while they are replayed. */
+const WORKFLOW_TASKS_AT_ONCE = 12;
 
 export interface WorkerOptions {
   connection: NativeConnection;
@@ -37,6 +39,7 @@ export function createWorker({
     workflowBundle,
     dataConverter: dataConverter(),
     maxCachedWorkflows: cachedWorkflows(),
+    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
     stickyQueueScheduleToStartTimeout: STICKY_SCHEDULE_TO_START_MS,
     shutdownGraceTime: '10s',
     shutdownForceTime: '20s',

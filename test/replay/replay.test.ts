@@ -44,7 +44,7 @@ describe.each(stored)('%s', (file) => {
   });
 
   test('a kit that acts in another way is noticed', async () => {
-    const other = changed('quick.runWave(', 'steady.runWave(');
+    const other = changed('steady.runWaves(', 'steady.updateIncident(');
     await expect(replay(other, file)).rejects.toThrow(DeterminismViolationError);
   });
 });

@@ -26,7 +26,7 @@ const alert = alertView(1, { hosts: [host('a1'), host('b2')] }, { category: 'mal
 const input = incidentInput([alert]);
 
 describe('a wave', () => {
-  test('goes as a local activity with patience, and only what is still running goes on as a regular one', async () => {
+  test('is asked for with patience, and only what is still running is waited for by itself', async () => {
     const world = new FakeWorld([alert]);
     const inner = world.activities.runWave;
     world.activities.runWave = async (wave) => {
@@ -46,20 +46,20 @@ describe('a wave', () => {
       progress?.phase,
     ];
     expect(waves.map(shape)).toEqual([
-      [1500, ['isolate_host/host:a1', 'isolate_host/host:b2'], 'containment'],
+      [1200, ['isolate_host/host:a1', 'isolate_host/host:b2'], 'containment'],
       [undefined, ['isolate_host/host:b2'], undefined],
     ]);
     expect(world.done.at(-1)).toBe('closed undetermined');
   });
 
-  test('that fails as a local activity goes the regular way, whole, until it succeeds', async () => {
+  test('that fails is tried again, whole, until it succeeds', async () => {
     const world = new FakeWorld([alert]);
     const inner = world.activities.runWave;
     let failures = 0;
     world.activities.runWave = async (wave) => {
       if (wave.group.id.startsWith('contain') && failures < 4) {
         failures += 1;
-        throw new Error(`SQL is away, ${wave.patienceMs === undefined ? 'regular' : 'local'}`);
+        throw new Error('SQL is away');
       }
       return inner(wave);
     };
@@ -71,7 +71,7 @@ describe('a wave', () => {
     ]);
     const contained = world.waves.filter(({ group }) => group.id === 'contain/isolate_the_host');
     expect(contained.map(({ patienceMs, progress }) => [patienceMs, progress?.phase])).toEqual([
-      [undefined, 'containment'],
+      [1200, 'containment'],
     ]);
   });
 });
