@@ -8,6 +8,8 @@ import type { Target } from '../contracts/values';
 /** A connection that serves an action on a target. */
 export interface Route {
   readonly id: string;
+  /** Id of the integration behind it. */
+  readonly integration: string;
   readonly simulated: boolean;
   readonly tags: readonly string[];
   /** Connects when first called. */
@@ -75,12 +77,17 @@ export class ConnectionRegistry {
   }
 
   /** The same connection again, for the undo. */
-  byId(id: string, action: ActionId): Route {
+  byId(id: string, action: ActionId, integration: string): Route {
     const entry = this.#entries.find(({ config }) => config.id === id);
     if (entry === undefined)
       throw new CordonError(
         'no_connection',
         `The connection ${id} is no longer configured: put it back to undo what it did.`,
+      );
+    if (entry.integration.id !== integration)
+      throw new CordonError(
+        'no_connection',
+        `The connection ${id} is ${entry.integration.id} now; ${integration} did this: put that back to undo it.`,
       );
     return this.#routeOf(entry, action);
   }
@@ -104,6 +111,7 @@ export class ConnectionRegistry {
     const { config, integration, slots } = entry;
     return {
       id: config.id,
+      integration: integration.id,
       simulated: integration.simulated,
       tags: integration.simulated ? [...new Set([...config.tags, 'simulated'])] : config.tags,
       handler: () => {

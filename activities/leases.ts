@@ -1,10 +1,10 @@
 import type { ActionId } from '../contracts/actions';
 import { actionSpec } from '../contracts/actions';
-import type { Failure } from '../contracts/errors';
+import { CordonError, type Failure } from '../contracts/errors';
 import type { WaveItem } from '../contracts/messages';
 import { actionKey, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
 import { appendJournal } from '../store/journal';
-import { dropHolder, holdersOf, markReleased } from '../store/leases';
+import { dropHolder, holdersOf, markReleased, markReleaseFailed } from '../store/leases';
 import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
@@ -38,7 +38,15 @@ export class LeaseKeeper {
     reason: string;
     incident?: string;
   }): Promise<ReleaseResult> {
-    const start = await inTransaction(this.deps.store, (tx) => this.#start(tx, input));
+    let start: Start;
+    try {
+      start = await inTransaction(this.deps.store, (tx) => this.#start(tx, input));
+    } catch (error) {
+      // Its connection is gone: that must neither stop the others nor be forgotten.
+      if (!(error instanceof CordonError)) throw error;
+      await this.#note(input.leaseId, error.message);
+      return { status: 'failed', failure: error.toFailure() };
+    }
     if (start.kind === 'done') return start.result;
     const result = await this.runner.perform(start.claimed);
     if (result.status === 'succeeded' || result.status === 'already') return { status: 'released' };
@@ -46,6 +54,29 @@ export class LeaseKeeper {
       status: 'failed',
       failure: result.failure ?? { type: 'internal', message: `The inverse ended as ${result.status}.` },
     };
+  }
+
+  /** It is tried again by the sweeper; the journal is told once of each reason. */
+  async #note(leaseId: string, why: string): Promise<void> {
+    const at = await this.deps.store.now();
+    await inTransaction(this.deps.store, async (tx) => {
+      const lease = await tx
+        .selectFrom('leases')
+        .select(['action', 'target_key', 'last_error'])
+        .where('id', '=', leaseId)
+        .forUpdate()
+        .executeTakeFirstOrThrow();
+      await markReleaseFailed(tx, leaseId, why);
+      if (lease.last_error === why) return;
+      const [holder] = await holdersOf(tx, leaseId);
+      await appendJournal(tx, {
+        incident: holder ?? (await lastHolder(tx, leaseId)),
+        at,
+        actor: 'cordon',
+        kind: 'lease_release_failed',
+        data: { lease: leaseId, action: lease.action, target: lease.target_key, message: why },
+      });
+    });
   }
 
   async rollBack({

@@ -348,7 +348,7 @@ export function releaseOf(
     target,
     asset: deps.assets.ofTarget(target),
     mayBe: [],
-    route: deps.connections.byId(lease.connection, spec.id),
+    route: deps.connections.byId(lease.connection, spec.id, lease.integration),
     actionKey: key,
     lease,
     lockKey: `${lease.connection}|${lease.action}|${lease.target_key}`,

@@ -72,6 +72,7 @@ async function leaseChange(tx: Tx, prepared: Prepared, ended: Ended, at: Date): 
   const inverse: ActionId = spec.inverse;
   const { id, joined } = await acquireLease(tx, {
     connection: prepared.route.id,
+    integration: prepared.route.integration,
     simulated: prepared.route.simulated,
     action: spec.id,
     inverse,

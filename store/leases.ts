@@ -56,6 +56,7 @@ export async function holdersOf(tx: Tx, leaseId: string): Promise<string[]> {
 
 export interface Acquisition {
   connection: string;
+  integration: string;
   simulated: boolean;
   action: ActionId;
   inverse: ActionId;
@@ -80,6 +81,7 @@ export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: stri
       .values({
         id,
         connection: one.connection,
+        integration: one.integration,
         simulated: one.simulated,
         action: one.action,
         inverse: one.inverse,

@@ -173,6 +173,8 @@ export interface Claims {
 export interface Leases {
   id: string;
   connection: string;
+  /** The product that did it; the undo goes to no other, whatever the connection is now. */
+  integration: string;
   simulated: boolean;
   action: string;
   inverse: string;

@@ -59,7 +59,8 @@ const STATEMENTS = [
     output jsonb, failure jsonb, token text, again_at timestamptz, created_at timestamptz NOT NULL, settled_at timestamptz)`,
   `CREATE INDEX claims_incident ON claims (incident, created_at)`,
   `CREATE TABLE leases (
-    id text PRIMARY KEY, connection text NOT NULL, simulated boolean NOT NULL, action text NOT NULL, inverse text NOT NULL,
+    id text PRIMARY KEY, connection text NOT NULL, integration text NOT NULL, simulated boolean NOT NULL, action text NOT NULL,
+    inverse text NOT NULL,
     inverse_input jsonb NOT NULL, target_kind text NOT NULL, target_key text NOT NULL, target_label text NOT NULL,
     status text NOT NULL CHECK (status IN ('in_force', 'releasing', 'released')), we_did_it boolean NOT NULL,
     expires_at timestamptz, created_at timestamptz NOT NULL, released_at timestamptz,

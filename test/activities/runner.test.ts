@@ -456,6 +456,28 @@ describe('leases', () => {
     expect(await activities.sweepLeases()).toEqual({ due: 0, released: 1, failed: 0 });
     expect(estate.isolated.size).toBe(0);
   });
+  test('a connection that is another product now does not undo it, stops no other release, and is named once', async () => {
+    const config = fakeConfig(NO_APPROVALS);
+    const incident = await openIncident(config);
+    const activities = activitiesOf(config);
+    await one(activities, wave(incident, 'ws-1'));
+    await one(activities, wave(incident, 'ws-2'));
+    await store.db
+      .updateTable('leases')
+      .set({ integration: 'another_edr' })
+      .where('target_key', '=', 'host:ws-2')
+      .execute();
+    const ended = await activities.rollBack({ incident, by: 'person:lee', reason: 'over' });
+    expect(ended).toEqual({ released: 1, failed: 1 });
+    expect(estate.isolated).toEqual(new Set(['ws-2']));
+    expect(await activities.sweepLeases()).toMatchObject({ released: 0, failed: 1 });
+    const lease = store.db.selectFrom('leases').select(['status', 'last_error']);
+    expect(await lease.where('target_key', '=', 'host:ws-2').executeTakeFirst()).toEqual({
+      status: 'releasing',
+      last_error: expect.stringContaining('another_edr did this') as string,
+    });
+    expect((await kinds()).filter((kind) => kind === 'lease_release_failed')).toHaveLength(1);
+  });
   test('silence extends an isolation and says so; it never releases', async () => {
     const config = fakeConfig(NO_APPROVALS);
     const incident = await openIncident(config);

@@ -220,6 +220,7 @@ describe('an alert is detached', () => {
       .values({
         id: 'l1',
         connection: 'edr',
+        integration: 'simulated_edr',
         simulated: true,
         action: 'endpoint.isolate_host',
         inverse: 'endpoint.release_host',

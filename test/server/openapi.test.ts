@@ -185,6 +185,7 @@ test('real answers fit the schemas that the document declares', async () => {
     .values({
       id: 'lease-1',
       connection: 'edr',
+      integration: 'simulated_edr',
       simulated: true,
       action: 'endpoint.isolate_host',
       inverse: 'endpoint.release_host',
