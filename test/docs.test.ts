@@ -80,7 +80,8 @@ class Started {
   async stop(): Promise<void> {
     const { pid, exitCode } = this.#child ?? {};
     if (this.#child !== undefined && pid !== undefined && exitCode === null) {
-      const ended = once(this.#child, 'exit');
+      // Not 'exit': npm ends before what it started.
+      const ended = once(this.#child, 'close');
       process.kill(-pid, 'SIGTERM');
       await ended;
     }

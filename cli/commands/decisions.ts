@@ -1,11 +1,64 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CommanderError, type Command } from 'commander';
 import type { ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
-import { api } from '../api';
-import { show, tell, verb, type Common } from '../output';
+import { api, ApiError } from '../api';
+import { say, show, tell, verb, type Common } from '../output';
 
 const mark = (simulated: boolean): string => (simulated ? ' (simulated)' : '');
+
+const INCIDENT = /^INC-\d{4}-\d{6}$/;
+const ASKED_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 250;
+
+type Verdict = 'approve' | 'deny' | 'withdraw';
+type Deciding = Common & { reason?: string; item?: string[] };
+interface Decided {
+  items: { itemHash: string; status: string }[];
+}
+
+function decide(
+  request: string,
+  verdict: Verdict,
+  { reason, item }: Pick<Deciding, 'reason' | 'item'>,
+  planHash?: string,
+): Promise<Decided> {
+  return api<Decided>('POST', `/approvals/${encodeURIComponent(request)}/decisions`, {
+    decisionId: randomUUID(),
+    verdict,
+    ...(reason === undefined ? {} : { reason }),
+    ...(item === undefined ? {} : { items: item }),
+    ...(planHash === undefined ? {} : { planHash }),
+  });
+}
+
+/** Decides what an incident waits for, item by item as it is shown. An incident that has just begun is given time to ask. */
+async function decideIncident(incident: string, verdict: Verdict, options: Deciding): Promise<Decided[]> {
+  if (options.item !== undefined)
+    throw new CommanderError(2, 'cordon.usage', '--item goes with a request, not with an incident.');
+  const waiting = async (): Promise<ApprovalRequest[]> =>
+    (await api<{ items: ApprovalRequest[] }>('GET', '/approvals')).items.filter(
+      (one) => one.incident === incident,
+    );
+  const deadline = Date.now() + ASKED_WITHIN_MS;
+  let requests = await waiting();
+  for (; requests.length === 0 && Date.now() < deadline; requests = await waiting())
+    await pause(LOOK_EVERY_MS);
+  if (requests.length === 0) throw new ApiError(`${incident} waits for no decision.`);
+  const answers: Decided[] = [];
+  for (const { id, planHash, items } of requests) {
+    const pending = items.filter(({ status }) => status === 'pending');
+    if (options.json !== true)
+      for (const item of pending)
+        say(
+          `  ${verdict}: ${item.title} on ${item.target.label}${mark(item.simulated)}; ${item.requirement.why}`,
+        );
+    const hashes = pending.map(({ itemHash }) => itemHash);
+    if (hashes.length > 0) answers.push(await decide(id, verdict, { ...options, item: hashes }, planHash));
+  }
+  return answers;
+}
 
 /** `cordon approvals …` */
 export function approvalCommands(program: Command): void {
@@ -35,27 +88,23 @@ export function approvalCommands(program: Command): void {
     },
   );
   for (const verdict of ['approve', 'deny', 'withdraw'] as const) {
-    verb(approvals, `${verdict} <request>`, `${verdict} items of a request; all that wait when none is named`)
+    verb(
+      approvals,
+      `${verdict} <request>`,
+      `${verdict} items of a request; all that wait when none is named, or all that an incident waits for when its number is given`,
+    )
       .option('--reason <text>')
-      .option('--item <hash...>', 'only these items')
-      .action(async (request: string, options: Common & { reason?: string; item?: string[] }) => {
-        const { reason, item } = options;
-        const input = {
-          decisionId: randomUUID(),
-          verdict,
-          ...(reason === undefined ? {} : { reason }),
-          ...(item === undefined ? {} : { items: item }),
-        };
-        const answer = await api<{ items: { itemHash: string; status: string }[] }>(
-          'POST',
-          `/approvals/${encodeURIComponent(request)}/decisions`,
-          input,
-        );
-        const late = answer.items.filter(({ status }) => status === 'too_late').length;
-        const taken = answer.items.length - late;
+      .option('--item <hash...>', 'only these items of the request')
+      .action(async (request: string, options: Deciding) => {
+        const answers = INCIDENT.test(request)
+          ? await decideIncident(request, verdict, options)
+          : [await decide(request, verdict, options)];
+        const items = answers.flatMap((answer) => answer.items);
+        const late = items.filter(({ status }) => status === 'too_late').length;
+        const taken = items.length - late;
         tell(
           options,
-          answer,
+          { items },
           `${verdict}: ${String(taken)} item(s)${late === 0 ? '' : `; ${String(late)} were settled before`}.`,
         );
       });

@@ -121,6 +121,9 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   });
   const decided = await json(['approvals', 'approve', request, '--reason', 'r']);
   expect(decided).toMatchObject({ items: [{ status: 'recorded' }] });
+  const byIncident = await cordon(['approvals', 'withdraw', number, '--reason', 'r']);
+  expect(byIncident.out).toMatch(/ {2}withdraw: .+ on .+\nwithdraw: 1 item\(s\)\.\n$/);
+  expect(await cordon(['approvals', 'deny', number, '--item', 'x'])).toMatchObject({ code: 2 });
   const token = await json(['tokens', 'create', 'ana', '--label', 'laptop'], 'adam');
   expect((await cordon(['tokens', 'list'], { as: 'adam' })).out).toContain('laptop');
   const { out } = await cordon(['tokens', 'revoke', String(token['id'])], { as: 'adam' });
