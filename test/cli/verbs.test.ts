@@ -121,7 +121,7 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   });
   const decided = await json(['approvals', 'approve', request, '--reason', 'r']);
   expect(decided).toMatchObject({ items: [{ status: 'recorded' }] });
-  const byIncident = await cordon(['approvals', 'withdraw', number, '--reason', 'r']);
+  const byIncident = await cordon(['approvals', 'withdraw', 'INC-2026-900001', '--reason', 'r']);
   expect(byIncident.out).toMatch(/ {2}withdraw: .+ on .+\nwithdraw: 1 item\(s\)\.\n$/);
   expect(await cordon(['approvals', 'deny', number, '--item', 'x'])).toMatchObject({ code: 2 });
   const token = await json(['tokens', 'create', 'ana', '--label', 'laptop'], 'adam');
