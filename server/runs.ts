@@ -21,6 +21,9 @@ import {
 import { SEND_TIMEOUT_MS } from '../store/outbox';
 import { isTemporalAway } from '../temporal-config/errors';
 
+/** Temporal's priorities: 1 goes first, 3 is the default. https://docs.temporal.io/develop/task-queue-priority-fairness */
+const PRIORITY_OF_SEVERITY: Readonly<Record<number, number>> = { 1: 5, 2: 4, 3: 3, 4: 2, 5: 1 };
+
 /** Temporal does not answer, or not in time. Nothing is wrong with what was to be sent. */
 export class TemporalAway extends Error {
   override readonly name = 'TemporalAway';
@@ -74,6 +77,8 @@ export function temporalRuns(
     workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
     taskQueue,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+    // In a storm a critical incident does not wait behind the others: its tasks and activities go first.
+    priority: { priorityKey: PRIORITY_OF_SEVERITY[input.severity] ?? 3 },
     args: [input],
   });
   const signal = (input: IncidentInput): Promise<'ok' | 'gone'> =>

@@ -27,6 +27,8 @@ const DOWNLOAD_TIMEOUT_MS = 120_000;
 export const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   'history.transferProcessorMaxPollRPS': '2000',
   'history.timerProcessorMaxPollRPS': '2000',
+  // Task queues by priority: else they are first in, first out, whatever a run's priority is.
+  'matching.useNewMatcher': 'true',
   // An activity that a workflow task asks for comes back to that worker with the answer, without a hop over the task queue.
   'system.enableActivityEagerExecution': 'true',
   'matching.numTaskqueueReadPartitions': '1',

@@ -264,7 +264,6 @@ describe.each(['PGlite', 'PostgreSQL'])('pollSource on %s', (engine) => {
     expect(rows.map(({ seq }) => seq)).toEqual([1, 2, 3]);
     expect(await store.db.selectFrom('outbox').select('kind').execute()).toEqual([
       { kind: 'start_or_signal' },
-      { kind: 'start_or_signal' },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import axios, { type AxiosResponse } from 'axios';
@@ -10,6 +10,7 @@ import { freePort } from '../../temporal-config/dev-server';
 
 const ROOT = join(__dirname, '..', '..');
 const READY_MS = 120_000;
+const PAYLOAD_KEYS = `k1:${randomBytes(32).toString('base64')}`;
 
 /** The real thing in a process of its own: server, worker, PGlite, and a Temporal dev server beside it. */
 class Cordon {
@@ -26,6 +27,7 @@ class Cordon {
         CORDON_DATA_DIR: this.dataDir,
         PORT: String(this.#port),
         NODE_ENV: 'production',
+        CORDON_PAYLOAD_KEYS: PAYLOAD_KEYS,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -216,6 +218,13 @@ test('one delivery posted 50 times at once, and again after a restart, has one p
   const { items } = await cordon.api<{ items: { title: string }[] }>('GET', '/incidents?limit=200');
   expect(items.filter(({ title }) => title === 'Trojan on storm-ws-1')).toHaveLength(1);
 }, 180_000);
+
+test('with payload keys Temporal has seen no name of a host', () => {
+  const files = readdirSync(cordon.dataDir).filter((name) => name.startsWith('temporal.db'));
+  const stored = Buffer.concat(files.map((name) => readFileSync(join(cordon.dataDir, name))));
+  expect(stored.includes('incident/INC-')).toBe(true);
+  expect(['storm-ws-1', 'kill-ws-0', 'fin-fs-01'].filter((host) => stored.includes(host))).toEqual([]);
+});
 
 describe('what does not belong is refused, and nothing is stored', () => {
   const good = alertOn('refused-ws-1');

@@ -215,7 +215,7 @@ export function connect({ port, hostKeySha256, privateKey, callTimeoutMs, proxyC
     privateKey: new Secret(privateKey ?? cordonKeys.private),
     connectTimeoutMs: 3000,
     callTimeoutMs: callTimeoutMs ?? 3000,
-    triageTimeoutMs: 10_000,
+    triageTimeoutMs: 20_000,
   });
   return linuxHost.connect(config, fakeConnectTools());
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -68,6 +68,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (yes: boolean) => (): void => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.once('connect', end(true)).once('error', end(false));
+  });
+}
+
 export interface Slapd {
   ldaps: string;
   ldap: string;
@@ -99,10 +110,12 @@ export async function startSlapd(): Promise<Slapd> {
     { stdio: 'ignore' },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  for (let round = 0; !existsSync(join(folder, 'pid')); round++) {
-    if (round > 200 || child.exitCode !== null) throw new Error('slapd does not start');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  // Its pid file is there before it listens.
+  for (const port of [plain, tls])
+    for (let round = 0; !(await listens(port)); round++) {
+      if (round > 400 || child.exitCode !== null) throw new Error('slapd does not start');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   return {
     ...urls,
     ca: readFileSync(join(folder, 'cert.pem'), 'utf8'),
