@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { sha256 } from '../../store/canonical';
 import { evidenceWriter } from '../../activities/evidence';
 import type { WaveCall } from '../../activities/run-wave';
@@ -368,4 +368,5 @@ test('evidence that a crash left half written does not stand in the way of the s
   expect(await put(artefact)).toEqual({ name: 'a.json', sha256: hash, bytes: 6 });
   await put(artefact);
   expect(await kindsOf(store, incident)).toEqual(['evidence_stored']);
+  rmSync(dataDir, { recursive: true });
 });

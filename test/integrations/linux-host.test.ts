@@ -90,7 +90,7 @@ describeForReal(
       maybeApplied,
     });
     const faults = [
-      { ...mood('the host takes the command and hangs', 'hang', 'timeout', true), within: 12_000 },
+      { ...mood('the host takes the command and hangs', 'hang', 'timeout', true), within: 22_000 },
       mood('something else answers', 'garbage', 'unexpected_reply', true),
       mood('the reply is JSON of another shape', 'other_json', 'unexpected_reply', true),
       mood('the agent is not there', 'no_agent', 'unexpected_reply', true),
