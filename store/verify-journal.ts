@@ -39,7 +39,7 @@ const PAGE = 1000;
  * A changed, deleted, inserted, swapped or cut-off row, and a chain rewritten whole, are each named.
  */
 export async function verifyJournal(db: Kysely<Schema>, witness?: SealWitness): Promise<JournalReport> {
-  const heads = await db.selectFrom('journal_heads').selectAll().orderBy('incident').execute();
+  // The journal grows while it is read: what names entries is read before them, and heads last.
   const headless = await db
     .selectFrom('journal')
     .select('incident')
@@ -48,13 +48,15 @@ export async function verifyJournal(db: Kysely<Schema>, witness?: SealWitness): 
     .execute();
   const report: JournalReport = {
     ok: true,
-    chains: heads.length,
+    chains: 0,
     entries: 0,
     seals: 0,
     unsealed: 0,
     problems: [],
   };
   const sealed = await verifySeals(db, report, witness);
+  const heads = await db.selectFrom('journal_heads').selectAll().orderBy('incident').execute();
+  report.chains = heads.length;
   for (const { incident } of headless)
     report.problems.push({
       chain: incident,
@@ -83,11 +85,12 @@ interface SealedHead {
 
 async function verifyChain(
   db: Kysely<Schema>,
-  head: Row<'journal_heads'>,
+  listed: Row<'journal_heads'>,
   sealed: SealedHead[],
   report: JournalReport,
 ): Promise<void> {
-  const chain = head.incident;
+  const chain = listed.incident;
+  let head = listed;
   const hashes = new Map<number, string>();
   let last = { seq: 0, hash: GENESIS };
   for (;;) {
@@ -121,19 +124,24 @@ async function verifyChain(
           problem: 'changed',
           detail: 'its content does not match its hash',
         });
-      if (row.seq > head.seq)
-        report.problems.push({
-          chain,
-          seq: row.seq,
-          problem: 'inserted',
-          detail: 'it stands after the head of the chain',
-        });
       hashes.set(row.seq, row.hash);
       last = { seq: row.seq, hash: row.hash };
     }
     report.entries += page.length;
-    if (page.length < PAGE) break;
+    if (page.length === PAGE) continue;
+    // Entries and head are committed together: a head read after the entries is not behind them. If it is ahead, more came.
+    const seen = head.seq;
+    head = (await headOf(db, chain)) ?? head;
+    if (head.seq <= last.seq || head.seq === seen) break;
   }
+  for (const seq of hashes.keys())
+    if (seq > head.seq)
+      report.problems.push({
+        chain,
+        seq,
+        problem: 'inserted',
+        detail: 'it stands after the head of the chain',
+      });
   if (last.seq < head.seq)
     report.problems.push({
       chain,
@@ -167,6 +175,9 @@ async function verifyChain(
   }
   report.unsealed += Math.max(0, last.seq - Math.max(0, ...sealed.map(({ seq }) => seq)));
 }
+
+const headOf = (db: Kysely<Schema>, chain: string): Promise<Row<'journal_heads'> | undefined> =>
+  db.selectFrom('journal_heads').selectAll().where('incident', '=', chain).executeTakeFirst();
 
 function hashOf(row: Row<'journal'>): string {
   const { incident, seq, actor, data } = row;
