@@ -48,6 +48,16 @@ const problems = async (): Promise<string[]> => {
 };
 
 describe('an honest journal verifies', () => {
+  test('while it grows', async () => {
+    await write(CHAIN, { n: 0 });
+    const growing = (async (): Promise<void> => {
+      for (let n = 1; n <= 200; n += 1) await write(n % 10 === 0 ? `INC-2026-1${String(n)}` : CHAIN, { n });
+    })();
+    const found: string[] = [];
+    for (let n = 0; n < 20; n += 1) found.push(...(await problems()));
+    await growing;
+    expect([...found, ...(await problems())]).toEqual([]);
+  });
   test('whatever is written', async () => {
     await fc.assert(
       fc.asyncProperty(
