@@ -1,5 +1,6 @@
 import type { NextFunction, Request, Response } from 'express';
 import { z } from 'zod';
+import { isDatabaseAway } from '../store/store';
 
 /** An error that becomes problem+json (RFC 9457, https://www.rfc-editor.org/rfc/rfc9457). */
 export class Problem extends Error {
@@ -13,9 +14,6 @@ export class Problem extends Error {
     super(detail);
   }
 }
-
-const SQL_DOWN =
-  /ECONNREFUSED|ECONNRESET|EPIPE|terminating connection|Connection terminated|timeout exceeded when trying to connect|the database system is|Client has encountered a connection error/i;
 
 /** Which problem an error is. The only place where errors become HTTP. */
 export function asProblem(error: unknown): Problem {
@@ -35,15 +33,11 @@ export function asProblem(error: unknown): Problem {
       { errors },
     );
   }
-  const { type, message } = error as { type?: string; message?: string };
+  const { type } = error as { type?: string };
   if (type === 'entity.too.large')
     return new Problem(413, 'Content too large', 'A body may have 2 MB at most.');
   if (type === 'entity.parse.failed') return new Problem(400, 'Bad request', 'The body is not JSON.');
-  const code = (error as { code?: unknown }).code;
-  if (
-    (typeof code === 'string' && /^(08|57P)/.test(code)) ||
-    SQL_DOWN.test(`${String(code)} ${message ?? ''}`)
-  )
+  if (isDatabaseAway(error))
     return new Problem(
       503,
       'Service unavailable',

@@ -135,7 +135,7 @@ async function migrate(db: Kysely<Schema>): Promise<void> {
 /** Classes 08 and 57P: the connection failed, the server stops or starts. The rest are Node's own, on the way there. */
 const AWAY_CODE = /^(08|57P|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 const AWAY_TEXT =
-  /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|the database system is/;
+  /ECONNREFUSED|ECONNRESET|EPIPE|terminating connection|Connection terminated|connection error|timeout exceeded when trying to connect|the database system is/i;
 
 /** Whether an error says only that the database cannot be reached for now. */
 export function isDatabaseAway(error: unknown): boolean {
