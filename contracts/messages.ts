@@ -35,6 +35,8 @@ export const IncidentInput = z.object({
   playbook: z.string().optional(),
   alerts: z.array(AlertView).max(50),
   reopens: z.string().optional(),
+  /** Its first task may act at once, by local activities. Runs from before there was such a thing do not have it. */
+  quickStart: z.boolean().default(false),
 });
 export type IncidentInput = z.infer<typeof IncidentInput>;
 

@@ -220,6 +220,7 @@ export class Dispatcher {
       severity: row.severity,
       policyVersion: row.policy_version,
       alerts: await this.deps.readAlerts(number),
+      quickStart: true,
       ...(row.playbook === null ? {} : { playbook: row.playbook }),
       ...(row.reopens === null ? {} : { reopens: row.reopens }),
     };

@@ -40,15 +40,22 @@ const refuse = (what: string, error: z.ZodError): ApplicationFailure =>
 export async function incident(untrusted: unknown): Promise<void> {
   const input = IncidentInput.safeParse(untrusted);
   if (!input.success) throw refuse('start input', input.error);
-  const host = temporalHost();
+  const host = temporalHost(input.data.quickStart);
   const life = incidentLife(host, input.data, PLAYBOOKS);
 
-  setHandler(newAlerts, () => life.newAlerts());
-  setHandler(wake, () => life.wake());
+  setHandler(newAlerts, () => {
+    host.woken();
+    life.newAlerts();
+  });
+  setHandler(wake, () => {
+    host.woken();
+    life.wake();
+  });
   setHandler(status, () => life.status());
   setHandler(
     decision,
     () => {
+      host.woken();
       life.wake();
       return undefined;
     },
@@ -62,6 +69,7 @@ export async function incident(untrusted: unknown): Promise<void> {
   setHandler(
     command,
     (untrustedCommand) => {
+      host.woken();
       const parsed = Command.safeParse(untrustedCommand);
       if (parsed.success) life.command(parsed.data);
       return undefined;

@@ -33,6 +33,16 @@ test('every playbook of the registry has a stored history', () => {
   expect(stored).toEqual(expect.arrayContaining(PLAYBOOKS.map(({ ref }) => `${ref}.json`)));
 });
 
+test.each(stored)('%s has local activities in its first task only, one after another', (file) => {
+  const { events } = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as {
+    events: { eventType: string }[];
+  };
+  const types = events.map(({ eventType }) => eventType.replace('EVENT_TYPE_', ''));
+  const second = types.indexOf('WORKFLOW_TASK_SCHEDULED', types.indexOf('WORKFLOW_TASK_COMPLETED'));
+  expect(types.slice(second)).not.toContain('MARKER_RECORDED');
+  expect(types.slice(0, second).includes('MARKER_RECORDED')).toBe(!file.endsWith('-regular.json'));
+});
+
 describe.each(stored)('%s', (file) => {
   test('runs that are under way go on with this code', async () => {
     await expect(replay(code, file)).resolves.toBeUndefined();
@@ -44,7 +54,7 @@ describe.each(stored)('%s', (file) => {
   });
 
   test('a kit that acts in another way is noticed', async () => {
-    const other = changed('steady.runWaves(', 'steady.updateIncident(');
+    const other = changed('activities.runWaves(', 'activities.updateIncident(');
     await expect(replay(other, file)).rejects.toThrow(DeterminismViolationError);
   });
 });

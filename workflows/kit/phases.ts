@@ -79,7 +79,7 @@ function give(
   run.orders.push(whole);
   run.enter(phase);
   const targets = over.targets().filter(({ key }) => run.caughtUp.has(key));
-  if (order.kind !== 'collect') return run.track(pursue(run, whole, targets));
+  if (order.kind !== 'collect' || targets.length === 0) return run.track(pursue(run, whole, targets));
   return atMost(run, COLLECT_PATIENCE_MS, () => pursue(run, whole, targets));
 }
 
