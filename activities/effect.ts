@@ -3,7 +3,7 @@ import type { Acted, CallContext, Handler, Probe } from '../contracts/integratio
 import type { ItemStatus } from '../contracts/messages';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject } from '../contracts/values';
-import { standing, storeFirstProbe } from '../store/claims';
+import { standing, storeFirstProbe, type Attempted, type Standing } from '../store/claims';
 import { evidenceWriter } from './evidence';
 import type { Claimed, CrashPoint, RunnerDeps } from './runner-types';
 
@@ -67,6 +67,8 @@ class Attempt {
   readonly #handler: Handler<ActionId>;
   readonly #context: CallContext;
   #first: Probe | undefined;
+  /** Read with the first probe a moment ago. */
+  #standing: Standing | undefined;
   #acted: boolean;
 
   constructor(
@@ -91,10 +93,14 @@ class Attempt {
     };
   }
 
-  async #fence(): Promise<void> {
+  get #attempt(): Attempted {
     const { prepared, fence } = this.claimed;
-    const { actionKey: key, lockKey } = prepared;
-    const { holds, killSwitch } = await standing(this.deps.store, { key, fence, lockKey });
+    return { key: prepared.actionKey, fence, lockKey: prepared.lockKey };
+  }
+
+  async #fence(known?: Standing): Promise<void> {
+    const { prepared } = this.claimed;
+    const { holds, killSwitch } = known ?? (await standing(this.deps.store, this.#attempt));
     if (!holds) throw new CordonError('fenced', 'A newer attempt has taken over.');
     if (killSwitch && !prepared.spec.readOnly && prepared.evenHeld !== true)
       throw new CordonError('kill_switch', 'The kill switch is on: effects wait until it is lifted.');
@@ -121,6 +127,8 @@ class Attempt {
       return this.#conclude(await this.#call((context) => poll(token, input, context)));
     }
     const before = await this.#probe();
+    const known = this.#standing;
+    this.#standing = undefined;
     if (before !== undefined) {
       const found = await this.#inForce(before);
       if (found !== undefined) return found;
@@ -134,7 +142,7 @@ class Attempt {
         maybeApplied: true,
       };
     }
-    await this.#context.fence();
+    await this.#fence(known);
     this.#acted = true;
     const acted = await this.#call((context) => this.#handler.act(input, context, this.#first));
     await this.#at('acted');
@@ -147,10 +155,8 @@ class Attempt {
     const now = await this.#call((context) => probe(this.claimed.prepared.input as never, context));
     if (this.#first === undefined) {
       this.#first = now;
-      await storeFirstProbe(this.deps.store, this.claimed.prepared.actionKey, {
-        inForce: now.inForce,
-        state: now.state,
-      });
+      const { inForce, state } = now;
+      this.#standing = await storeFirstProbe(this.deps.store, this.#attempt, { inForce, state });
       await this.#at('probed');
     }
     return now;

@@ -18,7 +18,14 @@ import {
 } from '../store/approvals';
 import { returnBudget, takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
-import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
+import {
+  CLAIM_STALE_MS,
+  claimsOf,
+  insertClaims,
+  insertLeaseLocks,
+  takeLeaseLock,
+  takeOverClaim,
+} from '../store/claims';
 import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
@@ -72,10 +79,13 @@ export async function guardWave(
 ): Promise<Map<string, Verdict>> {
   const keys = items.map(({ actionKey }) => actionKey);
   const claims = await claimsOf(context.tx, keys);
-  const asked = await approvalItemsOf(context.tx, keys);
+  let asking: Promise<Map<string, ApprovalItemRow>> | undefined;
+  const asked = async (key: string): Promise<ApprovalItemRow | undefined> =>
+    (await (asking ??= approvalItemsOf(context.tx, keys))).get(key);
   const verdicts = new Map<string, Verdict>();
   const toAsk: { prepared: Prepared; requirement: Requirement & { kind: 'approvals' }; itemHash: string }[] =
     [];
+  const allowed: { prepared: Prepared; itemHash: string; met: ApprovalItemRow | undefined }[] = [];
   const newClaims: NewRow<'claims'>[] = [];
 
   for (const prepared of [...items].sort((a, b) => a.target.key.localeCompare(b.target.key))) {
@@ -85,7 +95,7 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, await resume(context, prepared, claim, itemHash));
       continue;
     }
-    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey));
+    const outcome = await decide(context, prepared, itemHash, asked);
     if (outcome.kind === 'ask') {
       if (context.ask) toAsk.push({ prepared, requirement: outcome.requirement, itemHash });
       else
@@ -102,6 +112,19 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, outcome);
       continue;
     }
+    allowed.push({ prepared, itemHash, met: outcome.met });
+  }
+  const locked = await takeLocks(
+    context,
+    allowed.map(({ prepared }) => prepared),
+  );
+  for (const { prepared, itemHash, met } of allowed) {
+    if (prepared.lockKey !== null && !locked.has(prepared.actionKey)) {
+      await returnBudget(context.tx, prepared.actionKey);
+      verdicts.set(prepared.actionKey, { kind: 'result', result: busy(prepared) });
+      continue;
+    }
+    if (met !== undefined) await settleItem(context, prepared, met, 'approved');
     newClaims.push(newClaim(context, prepared, itemHash));
     context.journal.push(entry(context, prepared, 'action_claimed', { attempt: 1 }));
     verdicts.set(prepared.actionKey, {
@@ -116,8 +139,9 @@ export async function guardWave(
   return verdicts;
 }
 
+/** `met`: the approval that lets it pass. */
 type Decision =
-  | { kind: 'go' }
+  | { kind: 'go'; met?: ApprovalItemRow | undefined }
   | { kind: 'result'; result: ItemResult }
   | { kind: 'ask'; requirement: Requirement & { kind: 'approvals' } };
 
@@ -125,7 +149,7 @@ async function decide(
   context: GuardContext,
   prepared: Prepared,
   itemHash: string,
-  asked: ApprovalItemRow | undefined,
+  askedFor: (actionKey: string) => Promise<ApprovalItemRow | undefined>,
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
@@ -152,6 +176,7 @@ async function decide(
     });
   let met: ApprovalItemRow | undefined;
   if (requirement.kind === 'approvals') {
+    const asked = await askedFor(prepared.actionKey);
     if (asked === undefined) {
       if (!(await staysDenied(context, prepared))) return { kind: 'ask', requirement };
       return refuse(context, prepared, 'denied', {
@@ -181,12 +206,7 @@ async function decide(
       type: 'budget_exceeded',
       message: `The budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s) is used up.`,
     });
-  if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey))) {
-    await returnBudget(tx, prepared.actionKey);
-    return { kind: 'result', result: busy(prepared) };
-  }
-  if (met !== undefined) await settleItem(context, prepared, met, 'approved');
-  return { kind: 'go' };
+  return { kind: 'go', met };
 }
 
 /** A denial holds, under whatever name it is asked again, until an alert joins or a person has it done again. */
@@ -373,6 +393,22 @@ export function isAlive(claim: Row<'claims'>, deps: Pick<RunnerDeps, 'owner' | '
     !deps.store.exclusive &&
     at.getTime() - claim.heartbeat_at.getTime() < CLAIM_STALE_MS
   );
+}
+
+/** Takes the locks over acquire and release of new effects, all that are free in one statement; returns the action keys that have theirs. */
+async function takeLocks(context: GuardContext, items: readonly Prepared[]): Promise<Set<string>> {
+  const wanted = items.flatMap(({ lockKey, actionKey: owner }) =>
+    lockKey === null ? [] : [{ key: lockKey, owner }],
+  );
+  const locked = await insertLeaseLocks(context.tx, wanted, context.at);
+  const taken = new Set(wanted.filter(({ owner }) => locked.has(owner)).map(({ key }) => key));
+  for (const { key, owner } of wanted) {
+    // Of two items of one wave about the same effect, the second waits.
+    if (taken.has(key) || !(await takeLock(context, key, owner))) continue;
+    taken.add(key);
+    locked.add(owner);
+  }
+  return locked;
 }
 
 function takeLock(context: GuardContext, lockKey: string, actionKey: string): Promise<boolean> {

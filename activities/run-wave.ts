@@ -8,17 +8,16 @@ import { Policy } from '../contracts/policy';
 import type { JsonObject } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
-import { detachedTargets } from '../store/detach';
+import { restraints } from '../store/detach';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
-import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
 import { guardWave, type Verdict } from './guard';
 import { writeProgress } from './progress';
 import { resultOf } from './results';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
-import { about, settle } from './settle';
+import { about, Settler } from './settle';
 
 const HEARTBEAT_MS = 1_000;
 const MAX_TOLD = 10_000;
@@ -36,9 +35,11 @@ export class WaveRunner {
   readonly #inFlight = new Map<string, Promise<ItemResult>>();
   readonly #told = new Set<string>();
   readonly #policies = new Map<string, Policy>();
+  readonly #settler: Settler;
   readonly #ticker: NodeJS.Timeout;
 
   constructor(private readonly deps: RunnerDeps) {
+    this.#settler = new Settler(deps);
     this.#ticker = setInterval(() => {
       heartbeatClaims(deps.store, deps.owner, [...this.#inFlight.keys()]).catch((error: unknown) => {
         deps.log.warn({ error: String(error) }, 'the heartbeat of claims could not be written');
@@ -92,8 +93,7 @@ export class WaveRunner {
           at,
           incident,
           policy: await this.#policy(tx, incident.policy_version),
-          killSwitch: await isKillSwitchOn(tx),
-          detached: await detachedTargets(tx, incident.number),
+          ...(await restraints(tx, incident.number)),
           ask: input.ask,
           isInFlight: (key) => this.#inFlight.has(key),
           firstTime: (key, what) => {
@@ -161,7 +161,9 @@ export class WaveRunner {
     await this.deps.at?.('claimed', claimed.prepared.actionKey);
     try {
       const ended = await performEffect(this.deps, claimed, new AbortController().signal);
-      return await settle(this.deps, claimed, ended);
+      const result = await this.#settler.settle(claimed, ended);
+      await this.deps.at?.('settled', claimed.prepared.actionKey);
+      return result;
     } catch (error) {
       const failure = asCordonError(error);
       if (failure.type === 'fenced') return resultOf(claimed.prepared, 'running', { againInMs: 1000 });

@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type { Failure } from '../contracts/errors';
 import type { JsonObject } from '../contracts/values';
-import { canonicalHash } from './canonical';
+import { canonicalHash, storableJson } from './canonical';
 import type { NewRow, Row } from './schema';
 import type { Store, Tx } from './store';
 
@@ -40,42 +41,57 @@ export async function takeOverClaim(
   return next;
 }
 
-/**
- * Whether an attempt may tell the product something: it is the newest of its claim, it still has the lock over acquire and
- * release, and the kill switch is off. Asked before each call that changes something.
- */
-export async function standing(
-  store: Store,
-  claim: { key: string; fence: number; lockKey: string | null },
-): Promise<{ holds: boolean; killSwitch: boolean }> {
-  const row = await store.db
-    .selectFrom('claims')
-    .select((eb) => [
-      'fence',
-      eb
-        .selectFrom('lease_locks')
-        .select('owner')
-        .where('key', '=', claim.lockKey ?? '')
-        .as('lock_owner'),
-      eb.selectFrom('settings').select('value').where('key', '=', 'kill_switch').as('kill_switch'),
-    ])
-    .where('action_key', '=', claim.key)
-    .executeTakeFirst();
-  const locked = claim.lockKey === null || row?.lock_owner === claim.key;
-  return {
-    holds: row?.fence === claim.fence && locked,
-    killSwitch: (row?.kill_switch as { on?: boolean } | null | undefined)?.on === true,
-  };
+/** An attempt at an effect. */
+export interface Attempted {
+  readonly key: string;
+  readonly fence: number;
+  readonly lockKey: string | null;
 }
 
-/** Keeps the first probe; a later one never overwrites it. */
-export async function storeFirstProbe(store: Store, key: string, probe: JsonObject): Promise<void> {
-  await store.db
+export interface Standing {
+  /** The attempt is the newest of its claim, and still has the lock over acquire and release. */
+  readonly holds: boolean;
+  readonly killSwitch: boolean;
+}
+
+const STANDING = (lockKey: string | null) =>
+  [
+    'fence',
+    sql<string | null>`(SELECT owner FROM lease_locks WHERE key = ${lockKey ?? ''})`.as('lock_owner'),
+    sql<{ on?: boolean } | null>`(SELECT value FROM settings WHERE key = 'kill_switch')`.as('kill_switch'),
+  ] as const;
+
+function standingOf(
+  { key, fence, lockKey }: Attempted,
+  row: { fence: number; lock_owner: string | null; kill_switch: { on?: boolean } | null } | undefined,
+): Standing {
+  const locked = lockKey === null || row?.lock_owner === key;
+  return { holds: row?.fence === fence && locked, killSwitch: row?.kill_switch?.on === true };
+}
+
+/** Whether an attempt may tell the product something. Asked before each call that changes something. */
+export async function standing(store: Store, attempt: Attempted): Promise<Standing> {
+  const row = await store.db
+    .selectFrom('claims')
+    .select(STANDING(attempt.lockKey))
+    .where('action_key', '=', attempt.key)
+    .executeTakeFirst();
+  return standingOf(attempt, row);
+}
+
+/** Keeps the first probe; a later one never overwrites it. Tells, in the same statement, how the attempt stands. */
+export async function storeFirstProbe(
+  store: Store,
+  attempt: Attempted,
+  probe: JsonObject,
+): Promise<Standing> {
+  const row = await store.db
     .updateTable('claims')
-    .set({ first_probe: JSON.stringify(probe) })
-    .where('action_key', '=', key)
-    .where('first_probe', 'is', null)
-    .execute();
+    .set({ first_probe: sql`coalesce(first_probe, ${JSON.stringify(probe)}::jsonb)` })
+    .where('action_key', '=', attempt.key)
+    .returning(STANDING(attempt.lockKey))
+    .executeTakeFirst();
+  return standingOf(attempt, row);
 }
 
 /** Tells that the owner lives. */
@@ -92,6 +108,11 @@ export async function heartbeatClaims(store: Store, owner: string, keys: readonl
 }
 
 export interface ClaimOutcome {
+  key: string;
+  /** The attempt that ended; a newer one has a higher fence. */
+  fence: number;
+  /** The lock that it gives back. */
+  lockKey: string | null;
   state: 'done' | 'pending';
   outcome: string;
   output?: JsonObject | undefined;
@@ -100,30 +121,65 @@ export interface ClaimOutcome {
   againAt?: Date | null;
 }
 
-/** Writes how an attempt ended. False when a newer attempt has taken over: then nothing is written. */
-export async function settleClaim(
+/**
+ * Writes how attempts ended and gives their locks back, in one statement. Returns those that were written, by their key; one that a
+ * newer attempt has taken over is not among them. `unlocked` is false when another action had taken the lock over.
+ */
+export async function settleClaims(
   tx: Tx,
-  key: string,
-  fence: number,
-  end: ClaimOutcome,
+  ends: readonly ClaimOutcome[],
   at: Date,
-): Promise<boolean> {
-  const { numUpdatedRows } = await tx
-    .updateTable('claims')
-    .set({
-      state: end.state,
-      outcome: end.outcome,
-      output: end.output === undefined ? null : JSON.stringify(end.output),
-      failure: end.failure === undefined ? null : JSON.stringify(end.failure),
-      token: end.token ?? null,
-      again_at: end.againAt ?? null,
-      settled_at: end.state === 'done' ? at : null,
-    })
-    .where('action_key', '=', key)
-    .where('fence', '=', fence)
-    .where('state', '=', 'claimed')
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n;
+): Promise<Map<string, { unlocked: boolean }>> {
+  const values = JSON.stringify(
+    ends.map(({ key, fence, lockKey, state, outcome, output, failure, token, againAt }) => ({
+      action_key: key,
+      fence,
+      lock_key: lockKey,
+      state,
+      outcome,
+      output: output === undefined ? null : storableJson(output),
+      failure: failure === undefined ? null : storableJson(failure),
+      token: token ?? null,
+      again_at: againAt ?? null,
+      settled_at: state === 'done' ? at : null,
+    })),
+  );
+  const { rows } = await sql<{ action_key: string; unlocked: boolean }>`
+    WITH ended AS (
+      SELECT * FROM jsonb_to_recordset(${values}::jsonb) AS ended (
+        action_key text, fence integer, lock_key text, state text, outcome text, output jsonb, failure jsonb, token text,
+        again_at timestamptz, settled_at timestamptz)),
+    settled AS (
+      UPDATE claims
+      SET state = ended.state, outcome = ended.outcome, output = ended.output, failure = ended.failure,
+        token = ended.token, again_at = ended.again_at, settled_at = ended.settled_at
+      FROM ended
+      WHERE claims.action_key = ended.action_key AND claims.fence = ended.fence AND claims.state = 'claimed'
+      RETURNING claims.action_key, ended.lock_key),
+    unlocked AS (
+      DELETE FROM lease_locks USING settled
+      WHERE lease_locks.key = settled.lock_key AND lease_locks.owner = settled.action_key
+      RETURNING lease_locks.owner)
+    SELECT action_key, lock_key IS NULL OR action_key IN (SELECT owner FROM unlocked) AS unlocked FROM settled`.execute(
+    tx,
+  );
+  return new Map(rows.map(({ action_key, unlocked }) => [action_key, { unlocked }]));
+}
+
+/** Takes those of the locks that nobody has; returns their owners. */
+export async function insertLeaseLocks(
+  tx: Tx,
+  locks: readonly { key: string; owner: string }[],
+  at: Date,
+): Promise<Set<string>> {
+  if (locks.length === 0) return new Set();
+  const taken = await tx
+    .insertInto('lease_locks')
+    .values(locks.map((lock) => ({ ...lock, fence: 1, heartbeat_at: at })))
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('owner')
+    .execute();
+  return new Set(taken.map(({ owner }) => owner));
 }
 
 /**
@@ -158,14 +214,4 @@ export async function takeLeaseLock(
     .where('key', '=', key)
     .execute();
   return true;
-}
-
-/** Gives the lock back; false when another action has taken it over. */
-export async function dropLeaseLock(tx: Tx, key: string, owner: string): Promise<boolean> {
-  const { numDeletedRows } = await tx
-    .deleteFrom('lease_locks')
-    .where('key', '=', key)
-    .where('owner', '=', owner)
-    .executeTakeFirstOrThrow();
-  return numDeletedRows === 1n;
 }

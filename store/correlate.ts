@@ -280,22 +280,19 @@ export async function openForAlert(
  * told.
  */
 export async function noteSeen(store: Store, number: string, seq: number): Promise<void> {
+  const seen = store.db
+    .updateTable('incidents')
+    .set({ seen_seq: seq })
+    .where('number', '=', number)
+    .where('seen_seq', '<', seq);
+  const { numUpdatedRows } = await seen.where('alert_seq', '<=', seq).executeTakeFirstOrThrow();
+  if (numUpdatedRows === 1n) return;
   await inTransaction(store, async (tx) => {
     const at = await store.now();
-    const incident = await tx
-      .selectFrom('incidents')
-      .select(['alert_seq', 'seen_seq'])
-      .where('number', '=', number)
-      .forUpdate()
-      .executeTakeFirst();
-    if (incident === undefined || incident.seen_seq >= seq) return;
-    const isMore = incident.alert_seq > seq;
-    await tx
-      .updateTable('incidents')
-      .set({ seen_seq: seq, ...(isMore ? { signalled_seq: incident.alert_seq, signalled_at: at } : {}) })
-      .where('number', '=', number)
-      .execute();
-    if (isMore) await enqueue(tx, 'start_or_signal', number, {}, at);
+    const { rows } = await sql`
+      UPDATE incidents SET seen_seq = ${seq}, signalled_seq = alert_seq, signalled_at = ${at}
+      WHERE number = ${number} AND seen_seq < ${seq} RETURNING number`.execute(tx);
+    if (rows.length === 1) await enqueue(tx, 'start_or_signal', number, {}, at);
   });
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Detached } from '../contracts/api';
 import { correlationKeys, resolveScope, targetKeys } from '../contracts/correlation';
 import type { Target } from '../contracts/values';
@@ -16,14 +17,18 @@ export type DetachAnswer =
   | { kind: 'closed' }
   | { kind: 'only_alert' };
 
-/** Targets that an incident no longer acts upon. */
-export async function detachedTargets(tx: Tx, incident: string): Promise<Set<string>> {
-  const rows = await tx
-    .selectFrom('detached_targets')
-    .select('target_key')
-    .where('incident', '=', incident)
-    .execute();
-  return new Set(rows.map(({ target_key }) => target_key));
+/**
+ * What holds an incident's effects back: the kill switch, and targets that it no longer acts upon. Read once the incident is locked,
+ * so that what is being detached is seen.
+ */
+export async function restraints(
+  tx: Tx,
+  incident: string,
+): Promise<{ killSwitch: boolean; detached: Set<string> }> {
+  const { rows } = await sql<{ kill_switch: { on?: boolean } | null; detached: string[] }>`
+    SELECT (SELECT value FROM settings WHERE key = 'kill_switch') AS kill_switch,
+      ARRAY(SELECT target_key FROM detached_targets WHERE incident = ${incident}) AS detached`.execute(tx);
+  return { killSwitch: rows[0]?.kill_switch?.on === true, detached: new Set(rows[0]?.detached) };
 }
 
 /** Whether a target left with a detached alert, itself or, for a file, with its host. */

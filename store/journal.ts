@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { JournalEntry, JournalKind } from '../contracts/journal';
 import type { JsonObject } from '../contracts/values';
 import { canonicalJson, sha256, storableJson } from './canonical';
@@ -26,60 +27,62 @@ export function entryHash(entry: Omit<JournalEntry, 'hash'>): string {
  * committed together or not at all. Several entries of one call keep their order.
  */
 export async function appendJournal(tx: Tx, ...entries: NewEntry[]): Promise<void> {
-  for (const incident of [...new Set(entries.map((entry) => entry.incident))].sort()) {
-    const head = await lockHead(tx, incident);
-    let { seq, hash } = head;
-    const rows = entries
-      .filter((entry) => entry.incident === incident)
-      .map(({ at, actor, kind, data }) => {
-        // What is hashed is what SQL gives back.
-        const clean = storableJson(data);
-        const unsigned = {
-          incident,
-          seq: ++seq,
-          at: at.toISOString(),
-          actor,
-          kind,
-          data: clean,
-          prevHash: hash,
-        };
-        hash = entryHash(unsigned);
-        return {
-          incident,
-          seq,
-          at,
-          actor,
-          kind,
-          data: JSON.stringify(clean),
-          prev_hash: unsigned.prevHash,
-          hash,
-        };
-      });
-    await tx
-      .with('appended', (db) => db.insertInto('journal').values(rows))
-      .updateTable('journal_heads')
-      .set({ seq, hash })
-      .where('incident', '=', incident)
-      .execute();
-  }
+  if (entries.length === 0) return;
+  const heads = await lockHeads(tx, [...new Set(entries.map(({ incident }) => incident))].sort());
+  const rows = entries.map(({ incident, at, actor, kind, data }) => {
+    const head = heads.get(incident) as Head;
+    // What is hashed is what SQL gives back.
+    const clean = storableJson(data);
+    head.seq += 1;
+    const unsigned = {
+      incident,
+      seq: head.seq,
+      at: at.toISOString(),
+      actor,
+      kind,
+      data: clean,
+      prevHash: head.hash,
+    };
+    head.hash = entryHash(unsigned);
+    const { prevHash, ...row } = unsigned;
+    return { ...row, prev_hash: prevHash, hash: head.hash };
+  });
+  await sql`
+    WITH appended AS (
+      INSERT INTO journal (incident, seq, at, actor, kind, data, prev_hash, hash)
+      SELECT incident, seq, at, actor, kind, data, prev_hash, hash
+      FROM jsonb_populate_recordset(NULL::journal, ${JSON.stringify(rows)}::jsonb))
+    UPDATE journal_heads SET seq = head.seq, hash = head.hash
+    FROM jsonb_to_recordset(${JSON.stringify([...heads.values()])}::jsonb) AS head (incident text, seq integer, hash text)
+    WHERE journal_heads.incident = head.incident`.execute(tx);
 }
 
-/** Locks the head row of a chain, and makes it where there is none. */
-async function lockHead(tx: Tx, incident: string): Promise<{ seq: number; hash: string }> {
+interface Head {
+  incident: string;
+  seq: number;
+  hash: string;
+}
+
+/** Locks the head rows of chains in their order, and makes those that are not there. */
+async function lockHeads(tx: Tx, incidents: readonly string[]): Promise<Map<string, Head>> {
   const existing = await tx
     .selectFrom('journal_heads')
-    .select(['seq', 'hash'])
-    .where('incident', '=', incident)
+    .select(['incident', 'seq', 'hash'])
+    .where('incident', '=', sql<string>`ANY(${incidents})`)
+    .orderBy('incident')
     .forUpdate()
-    .executeTakeFirst();
-  if (existing !== undefined) return existing;
-  return (
-    tx
+    .execute();
+  const heads = new Map<string, Head>(existing.map((head) => [head.incident, head]));
+  for (const incident of incidents) {
+    if (heads.has(incident)) continue;
+    const made = await tx
       .insertInto('journal_heads')
       .values({ incident, seq: 0, hash: GENESIS })
       // Somebody may have made it meanwhile: then this waits for them, and returns what they left.
       .onConflict((conflict) => conflict.column('incident').doUpdateSet({ incident }))
-      .returning(['seq', 'hash'])
-      .executeTakeFirstOrThrow()
-  );
+      .returning(['incident', 'seq', 'hash'])
+      .executeTakeFirstOrThrow();
+    heads.set(incident, made);
+  }
+  return heads;
 }

@@ -1,26 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject, Target } from '../contracts/values';
+import { storableJson } from './canonical';
 import type { Row } from './schema';
 import type { Tx } from './store';
-
-/** The lease in force of one effect, locked: whoever joins or leaves it does so one after another. */
-export function leaseOf(
-  tx: Tx,
-  connection: string,
-  action: string,
-  targetKey: string,
-): Promise<Row<'leases'> | undefined> {
-  return tx
-    .selectFrom('leases')
-    .selectAll()
-    .where('connection', '=', connection)
-    .where('action', '=', action)
-    .where('target_key', '=', targetKey)
-    .where('status', '<>', 'released')
-    .forUpdate()
-    .executeTakeFirst();
-}
 
 /** The lease that an incident holds by an action on a target, whatever the connection; locked. */
 export function leaseHeldBy(
@@ -70,54 +54,95 @@ export interface Acquisition {
   at: Date;
 }
 
-/** Makes the lease of an effect, or joins the one in force as a further holder. */
-export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: string; joined: boolean }> {
-  const expires = one.leaseSeconds === null ? null : new Date(one.at.getTime() + one.leaseSeconds * 1000);
-  const existing = await leaseOf(tx, one.connection, one.action, one.target.key);
-  const id = existing?.id ?? randomUUID();
-  if (existing === undefined) {
-    await tx
-      .insertInto('leases')
-      .values({
-        id,
-        connection: one.connection,
-        integration: one.integration,
-        simulated: one.simulated,
-        action: one.action,
-        inverse: one.inverse,
-        inverse_input: JSON.stringify(one.inverseInput),
-        target_kind: one.target.kind,
-        target_key: one.target.key,
-        target_label: one.target.label,
-        status: 'in_force',
-        we_did_it: one.weDidIt,
-        expires_at: expires,
-        created_at: one.at,
-        last_error: null,
-      })
-      .execute();
-  } else {
-    // The longest holder decides: no expiry beats any.
-    const later =
-      existing.expires_at === null || expires === null
-        ? null
-        : expires > existing.expires_at
-          ? expires
-          : existing.expires_at;
-    await tx
-      .updateTable('leases')
-      .set({ status: 'in_force', expires_at: later })
-      .where('id', '=', id)
-      .execute();
-  }
-  await tx
-    .insertInto('lease_holders')
-    .values({ lease_id: id, incident: one.incident, acquired_at: one.at, reason: one.reason })
-    .onConflict((conflict) =>
-      conflict.columns(['lease_id', 'incident']).doUpdateSet({ released_at: null, acquired_at: one.at }),
+/** What an effect is, whoever holds its lease. */
+export const effectKey = (one: { connection: string; action: string; targetKey: string }): string =>
+  JSON.stringify([one.connection, one.action, one.targetKey]);
+
+/** The leases in force of these effects, locked: whoever joins or leaves one does so one after another. By their effect's key. */
+async function leasesOf(tx: Tx, many: readonly Acquisition[]): Promise<Map<string, Row<'leases'>>> {
+  const wanted = JSON.stringify(
+    many.map(({ connection, action, target }) => ({ connection, action, target_key: target.key })),
+  );
+  const rows = await tx
+    .selectFrom('leases')
+    .selectAll()
+    .where(
+      sql<boolean>`(connection, action, target_key) IN (
+        SELECT connection, action, target_key
+        FROM jsonb_to_recordset(${wanted}::jsonb) AS wanted (connection text, action text, target_key text))`,
     )
+    .where('status', '<>', 'released')
+    .orderBy('id')
+    .forUpdate()
     .execute();
-  return { id, joined: existing !== undefined };
+  return new Map(rows.map((row) => [effectKey({ ...row, targetKey: row.target_key }), row]));
+}
+
+/** Makes the leases of effects, each another one, or joins those in force as a further holder. In the order given. */
+export async function acquireLeases(
+  tx: Tx,
+  many: readonly Acquisition[],
+): Promise<{ id: string; joined: boolean }[]> {
+  const found = await leasesOf(tx, many);
+  const made: ReturnType<typeof newLease>[] = [];
+  const holders: { lease_id: string; incident: string; acquired_at: Date; reason: string }[] = [];
+  const answers: { id: string; joined: boolean }[] = [];
+  for (const one of many) {
+    const expires = one.leaseSeconds === null ? null : new Date(one.at.getTime() + one.leaseSeconds * 1000);
+    const existing = found.get(effectKey({ ...one, targetKey: one.target.key }));
+    const id = existing?.id ?? randomUUID();
+    if (existing === undefined) made.push(newLease(id, one, expires));
+    else {
+      // The longest holder decides: no expiry beats any.
+      const later =
+        existing.expires_at === null || expires === null
+          ? null
+          : expires > existing.expires_at
+            ? expires
+            : existing.expires_at;
+      await tx
+        .updateTable('leases')
+        .set({ status: 'in_force', expires_at: later })
+        .where('id', '=', id)
+        .execute();
+    }
+    holders.push({ lease_id: id, incident: one.incident, acquired_at: one.at, reason: one.reason });
+    answers.push({ id, joined: existing !== undefined });
+  }
+  await sql`
+    WITH made AS (
+      INSERT INTO leases (
+        id, connection, integration, simulated, action, inverse, inverse_input, target_kind, target_key, target_label, status,
+        we_did_it, expires_at, created_at)
+      SELECT id, connection, integration, simulated, action, inverse, inverse_input, target_kind, target_key, target_label,
+        status, we_did_it, expires_at, created_at
+      FROM jsonb_populate_recordset(NULL::leases, ${JSON.stringify(made)}::jsonb))
+    INSERT INTO lease_holders (lease_id, incident, acquired_at, reason)
+    SELECT lease_id, incident, acquired_at, reason
+    FROM jsonb_populate_recordset(NULL::lease_holders, ${JSON.stringify(holders)}::jsonb)
+    ON CONFLICT (lease_id, incident) DO UPDATE SET released_at = NULL, acquired_at = excluded.acquired_at`.execute(
+    tx,
+  );
+  return answers;
+}
+
+function newLease(id: string, one: Acquisition, expires: Date | null) {
+  return {
+    id,
+    connection: one.connection,
+    integration: one.integration,
+    simulated: one.simulated,
+    action: one.action,
+    inverse: one.inverse,
+    inverse_input: storableJson(one.inverseInput),
+    target_kind: one.target.kind,
+    target_key: one.target.key,
+    target_label: one.target.label,
+    status: 'in_force',
+    we_did_it: one.weDidIt,
+    expires_at: expires,
+    created_at: one.at,
+  };
 }
 
 /** Takes one holder off. Returns how many are left. */

@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type { JsonObject } from '../contracts/values';
 import type { Row } from './schema';
-import { inTransaction, type Store, type Tx } from './store';
+import type { Store, Tx } from './store';
 
 export type OutboxKind = 'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back';
 
@@ -31,44 +32,41 @@ export async function enqueue(
  * Takes due rows, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
  * of the other kinds the order does not matter.
  */
-export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
-  return inTransaction(store, async (tx) => {
-    const at = await store.now();
-    const rows = await tx
-      .selectFrom('outbox')
-      .selectAll()
-      .where('done_at', 'is', null)
-      .where('next_at', '<=', at)
-      .where((eb) =>
-        eb.or([
-          eb('kind', '<>', 'command'),
-          eb.not(
-            eb.exists(
-              eb
-                .selectFrom('outbox as earlier')
-                .select('earlier.id')
-                .whereRef('earlier.key', '=', 'outbox.key')
-                .whereRef('earlier.id', '<', 'outbox.id')
-                .where('earlier.kind', '=', 'command')
-                .where('earlier.done_at', 'is', null),
-            ),
+export async function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
+  const at = await store.now();
+  const due = store.db
+    .selectFrom('outbox')
+    .select('id')
+    .where('done_at', 'is', null)
+    .where('next_at', '<=', at)
+    .where((eb) =>
+      eb.or([
+        eb('kind', '<>', 'command'),
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('outbox as earlier')
+              .select('earlier.id')
+              .whereRef('earlier.key', '=', 'outbox.key')
+              .whereRef('earlier.id', '<', 'outbox.id')
+              .where('earlier.kind', '=', 'command')
+              .where('earlier.done_at', 'is', null),
           ),
-        ]),
-      )
-      .orderBy('id')
-      .limit(limit)
-      .forUpdate()
-      .skipLocked()
-      .execute();
-    if (rows.length === 0) return rows;
-    const ids = rows.map(({ id }) => id);
-    await tx
-      .updateTable('outbox')
-      .set({ next_at: new Date(at.getTime() + LEASE_MS) })
-      .where('id', 'in', ids)
-      .execute();
-    return rows;
-  });
+        ),
+      ]),
+    )
+    .orderBy('id')
+    .limit(limit)
+    .forUpdate()
+    .skipLocked();
+  const rows = await store.db
+    .updateTable('outbox')
+    .set({ next_at: new Date(at.getTime() + LEASE_MS) })
+    // As an array, so that it is read once whatever the plan.
+    .where('id', '=', sql<string>`ANY(ARRAY(${due}))`)
+    .returningAll()
+    .execute();
+  return rows.sort((a, b) => Number(a.id) - Number(b.id));
 }
 
 /** They went out. */

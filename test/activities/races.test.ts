@@ -153,7 +153,7 @@ describe('two processes and one item', () => {
       .selectFrom('claims')
       .select('action_key')
       .executeTakeFirstOrThrow();
-    await storeFirstProbe(store, key, { inForce: true, state: {} });
+    await storeFirstProbe(store, { key, fence: 1, lockKey: null }, { inForce: true, state: {} });
     const row = store.db.selectFrom('claims').select('first_probe');
     expect(await row.executeTakeFirst()).toMatchObject({ first_probe: { inForce: false } });
   });

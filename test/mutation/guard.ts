@@ -84,14 +84,14 @@ export const GUARD: readonly Mutant[] = [
     ['budget', 'if (spent !== undefined)', 'if (false)', RUNNER, 'a budget holds what is over it'],
     [
       'lock of acquire and release',
-      'if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey))) {',
+      '    if (prepared.lockKey !== null && !locked.has(prepared.actionKey)) {',
       'if (false) {',
       LEASES,
       'two incidents isolate one host at once',
     ],
     [
       'unit of one that waits',
-      '    await returnBudget(tx, prepared.actionKey);',
+      '      await returnBudget(context.tx, prepared.actionKey);',
       '',
       RACES,
       'holds no unit meanwhile',
