@@ -28,7 +28,7 @@ export class PGliteSession {
   /** Runs one statement with parameters. */
   async query<R>(text: string, parameters: readonly unknown[]): Promise<Results<R>> {
     if (parameters.length > MOST_PARAMETERS) return this.pglite.query<R>(text, [...parameters]);
-    if (!/^(select|insert|update|delete|with)\b/i.test(text)) {
+    if (!/^\s*(select|insert|update|delete|with)\b/i.test(text)) {
       // It may change tables that prepared statements speak of.
       await this.#forgetAll();
       return this.pglite.query<R>(text, [...parameters]);

@@ -58,6 +58,11 @@ test('a transaction that failed takes nothing until it is rolled back', async ()
 });
 
 test('a text is prepared once; the number of prepared statements is bounded', async () => {
+  await session.query('select id from things', []);
+  await session.query('\n    WITH one AS (SELECT 1 AS n)\n    SELECT n FROM one', []);
+  expect(await prepared()).toBe(2);
+  session = new PGliteSession(pglite);
+  await pglite.exec('DEALLOCATE ALL');
   for (let n = 0; n < 10; n++) await session.query('select $1::int as x', [n]);
   await expect(prepared()).resolves.toBe(1);
   for (let n = 0; n < 450; n++) await session.query(`select ${String(n)} as x`, []);
