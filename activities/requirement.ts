@@ -6,8 +6,16 @@ import type { Prepared } from './runner-types';
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
-/** What the pinned policy requires of an item, with facts from SQL and configuration only. */
-export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, policy: Policy): Requirement {
+/**
+ * What the pinned policy requires of an item, with facts from SQL and configuration only. `at` is when it was asked for: night
+ * and day do not change what was asked.
+ */
+export function requirementOf(
+  prepared: Prepared,
+  incident: Row<'incidents'>,
+  policy: Policy,
+  at: Date,
+): Requirement {
   const { asset, mayBe } = prepared;
   // What might be one of several things is treated as the one that asks for most.
   const candidates = asset === undefined ? [undefined, ...mayBe] : [asset];
@@ -20,6 +28,8 @@ export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, po
         criticality: one?.criticality ?? 3,
         targetTags: one?.tags ?? [],
         connectionTags: prepared.route.tags,
+        at,
+        owner: one?.owner,
       }),
     )
     .reduce((most, one) => (weight(one) > weight(most) ? one : most));
@@ -28,6 +38,8 @@ export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, po
 function weight(requirement: Requirement): number {
   if (requirement.kind === 'none') return 0;
   if (requirement.kind === 'never') return Infinity;
+  // It is done when nobody says anything: less than anything that somebody must say.
+  if (requirement.silence === 'allow') return 1;
   const leads = requirement.groups.filter(({ roles }) => !roles.includes('analyst'));
   const seats = (groups: typeof requirement.groups): number =>
     groups.reduce((sum, { count }) => sum + count, 0);
@@ -68,7 +80,7 @@ export async function withCleanCheck(
   const asksLead =
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));
-  if (asksLead) return { ...requirement, why: `${requirement.why}; ${why}` };
+  if (asksLead) return { ...requirement, silence: 'deny', why: `${requirement.why}; ${why}` };
   return {
     kind: 'approvals',
     groups: [{ roles: ['lead'], count: 1 }],

@@ -26,7 +26,7 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   }
   const everybody = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
   const needed = groups.reduce((sum, { count }) => sum + count, 0);
-  if (countVotes({ kind: 'approvals', why: '', ...one.require }, everybody) !== 'met')
+  if (countVotes({ kind: 'approvals', why: '', ...one.require, timeoutSeconds: 1 }, everybody) !== 'met')
     return {
       status: 'warning',
       what,
