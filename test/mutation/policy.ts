@@ -1,4 +1,4 @@
-import { of, POLICY, type Mutant } from './mutant';
+import { LOAD, of, POLICY, type Mutant } from './mutant';
 
 export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
@@ -52,6 +52,24 @@ export const POLICIES: readonly Mutant[] = [
       'denies, and does not approve',
     ],
     ['a veto is no seat', 'newest.filter(mayApprove)', 'newest', POLICY, 'is also the starter’s'],
+  ]),
+  ...of('cli/up/check-policy.ts', [
+    [
+      'seats for all',
+      "if (countVotes(requirement, votes) !== 'met')",
+      'if (false)',
+      LOAD,
+      'fewer people than seats',
+    ],
+    [
+      'seats without the starter',
+      "countVotes(requirement, votes, id) !== 'met'",
+      'false && id',
+      LOAD,
+      'whoever starts it is needed',
+    ],
+    ['an owner is a person', 'if (stranger !== undefined)', 'if (false)', LOAD, 'an owner who is nobody'],
+    ['an asset has an owner', 'if (orphan !== undefined)', 'if (false)', LOAD, 'an asset without an owner'],
   ]),
   ...of('contracts/policy-time.ts', [
     [
