@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ItemResult, WaveInput } from '../contracts/messages';
 import type { Requirement } from '../contracts/policy';
 import { insertRequest, planHash, requirementJson } from '../store/approvals';
+import { fileEscalation } from '../store/escalations';
 import type { NewEntry } from '../store/journal';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
@@ -81,6 +82,8 @@ async function fileRequest(
       status: 'pending',
     })),
   );
+  const steps = items.flatMap(({ requirement }) => requirement.escalation ?? []);
+  if (steps.length > 0) await fileEscalation(context.tx, { id, at: context.at, expiresAt: expires }, steps);
   context.journal.push({
     incident: wave.incident,
     at: context.at,

@@ -14,6 +14,7 @@ export const JOURNAL_KINDS = [
   'decision_recorded',
   'approval_settled',
   'approval_expired',
+  'approval_escalated',
   'action_claimed',
   'action_refused',
   'action_held',

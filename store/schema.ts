@@ -125,6 +125,16 @@ export interface ApprovalItems {
   requirement: Jsonb<JsonObject>;
   status: string;
 }
+/** Who is told of a request when it is still open at a time. */
+export interface ApprovalEscalations {
+  request_id: string;
+  /** 1, 2 … in the order of `due_at`. */
+  step: number;
+  due_at: Time;
+  people: Jsonb<string[]>;
+  channels: Jsonb<string[]>;
+  told_at: OptionalTime;
+}
 export interface Decisions {
   decision_id: string;
   request_id: string;
@@ -290,7 +300,7 @@ export interface IncidentCounters {
   last: number;
 }
 
-/** All tables. Their meaning is in the first migration beside them. */
+/** All tables; the migrations beside them make them. */
 export interface Schema {
   deliveries: Deliveries;
   alerts: Alerts;
@@ -303,6 +313,7 @@ export interface Schema {
   outbox: Outbox;
   approval_requests: ApprovalRequests;
   approval_items: ApprovalItems;
+  approval_escalations: ApprovalEscalations;
   decisions: Decisions;
   claims: Claims;
   leases: Leases;

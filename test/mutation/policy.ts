@@ -1,4 +1,4 @@
-import { LOAD, of, POLICY, type Mutant } from './mutant';
+import { ESCALATION, LOAD, of, POLICY, type Mutant } from './mutant';
 
 export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
@@ -70,6 +70,47 @@ export const POLICIES: readonly Mutant[] = [
     ],
     ['an owner is a person', 'if (stranger !== undefined)', 'if (false)', LOAD, 'an owner who is nobody'],
     ['an asset has an owner', 'if (orphan !== undefined)', 'if (false)', LOAD, 'an asset without an owner'],
+  ]),
+  ...of('store/escalations.ts', [
+    [
+      'told once',
+      '.set({ told_at: at })',
+      '.set({ told_at: null })',
+      ESCALATION,
+      'two escalations, each told once in its order',
+    ],
+    [
+      'not after the end',
+      '.filter(({ due }) => due < request.expiresAt)',
+      '',
+      ESCALATION,
+      'one that runs out first',
+    ],
+    [
+      'not when it is over',
+      "or.or([or('status', '=', 'settled'), or('expires_at', '<=', at)])",
+      "or('status', '=', 'none')",
+      ESCALATION,
+      'a request that is settled escalates no further',
+    ],
+  ]),
+  ...of('store/outbox.ts', [
+    [
+      'notices are for people',
+      "      .where('kind', '<>', 'notice')\n",
+      '',
+      ESCALATION,
+      'a notice is not for Temporal',
+    ],
+  ]),
+  ...of('activities/create-activities.ts', [
+    [
+      'each chore for itself',
+      'await Promise.allSettled([escalateDue(store), leases.sweep()])',
+      "[{ status: 'fulfilled', value: await escalateDue(store) }, { status: 'fulfilled', value: await leases.sweep() }]",
+      ESCALATION,
+      'leases are swept all the same',
+    ],
   ]),
   ...of('contracts/policy-time.ts', [
     [
