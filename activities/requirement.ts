@@ -1,4 +1,5 @@
-import { requirementFor, type Policy, type Requirement } from '../contracts/policy';
+import type { Policy, Requirement } from '../contracts/policy';
+import { requirementOn } from '../contracts/policy-target';
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
@@ -16,34 +17,14 @@ export function requirementOf(
   policy: Policy,
   at: Date,
 ): Requirement {
-  const { asset, mayBe } = prepared;
-  // What might be one of several things is treated as the one that asks for most.
-  const candidates = asset === undefined ? [undefined, ...mayBe] : [asset];
-  return candidates
-    .map((one) =>
-      requirementFor(policy, {
-        action: prepared.spec.id,
-        mode: incident.mode as Mode,
-        severity: incident.severity,
-        criticality: one?.criticality ?? 3,
-        targetTags: one?.tags ?? [],
-        connectionTags: prepared.route.tags,
-        at,
-        owner: one?.owner,
-      }),
-    )
-    .reduce((most, one) => (weight(one) > weight(most) ? one : most));
-}
-
-function weight(requirement: Requirement): number {
-  if (requirement.kind === 'none') return 0;
-  if (requirement.kind === 'never') return Infinity;
-  // It is done when nobody says anything: less than anything that somebody must say.
-  if (requirement.silence === 'allow') return 1;
-  const leads = requirement.groups.filter(({ roles }) => !roles.includes('analyst'));
-  const seats = (groups: typeof requirement.groups): number =>
-    groups.reduce((sum, { count }) => sum + count, 0);
-  return seats(requirement.groups) * 10 + seats(leads);
+  const known = {
+    action: prepared.spec.id,
+    mode: incident.mode as Mode,
+    severity: incident.severity,
+    connectionTags: prepared.route.tags,
+    at,
+  };
+  return requirementOn(policy, known, prepared).requirement;
 }
 
 /**

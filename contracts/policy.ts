@@ -238,6 +238,11 @@ export const asksOwner = ({
   veto?: readonly Role[] | undefined;
 }): boolean => veto.includes('owner') || groups.some(({ roles }) => roles.includes('owner'));
 
+/** Why a rule is not about an item, by its first condition that does not hold; undefined when it is. */
+export function whyNotRule({ when }: PolicyRule, facts: PolicyFacts): string | undefined {
+  return CONDITIONS.find(({ holds }) => !holds(when, facts))?.whyNot(when, facts);
+}
+
 /** What the policy requires of an item. Pure. An item that no rule speaks of is never done. */
 export function requirementFor(policy: Policy, facts: PolicyFacts): Requirement {
   const rule = policy.rules.find(({ when }) => CONDITIONS.every(({ holds }) => holds(when, facts)));

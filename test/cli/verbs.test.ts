@@ -151,6 +151,27 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   expect(watched.out.trim().split('\n').at(-1)).toBe(`${number} is closed: benign.`);
 }, 90_000);
 
+test('the policy is explained in lines, and as JSON', async () => {
+  const args = ['policy', 'explain', 'endpoint.isolate_host', 'fin-ws-042'];
+  const { code, out } = await cordon([...args, '--severity', '5', '--at', '2026-05-01T03:00:00+02:00'], {
+    as: 'vera',
+  });
+  expect([code, out.trim().split('\n')]).toEqual([
+    0,
+    [
+      'host:fin-ws-042: the asset fin-ws-042',
+      '  passed    reading changes nothing: the action changes something',
+      '  passed    no impact: the impact is high, not none',
+      '  passed    irreversible: two people, one of them a lead: the impact is high, not irreversible',
+      '  decides   high impact: one lead',
+      'Asked: 1 of lead: lea',
+      'After 4 h silence denies.',
+    ],
+  ]);
+  expect(await json(args, 'vera')).toMatchObject({ asset: 'fin-ws-042', requirement: { kind: 'approvals' } });
+  expect(await cordon([...args, '--severity', 'high'])).toMatchObject({ code: 2 });
+}, 60_000);
+
 test('the journal is verified without a server, on the folder of a stopped Cordon', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'cordon-offline-'));
   const store = await openStore({ dataDir });

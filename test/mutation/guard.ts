@@ -182,25 +182,11 @@ export const GUARD: readonly Mutant[] = [
   ]),
   ...of('activities/requirement.ts', [
     [
-      'silence is the least that can be asked',
-      "  if (requirement.silence === 'allow') return 1;\n",
-      '',
-      SILENCE,
-      'gives way to what somebody must say',
-    ],
-    [
       'no release of what is not clean by silence',
       "{ ...requirement, silence: 'deny', why:",
       '{ ...requirement, why:',
       SILENCE,
       'never given back by silence',
-    ],
-    [
-      'the strictest of what it may be',
-      '(weight(one) > weight(most) ? one : most)',
-      '(most === one ? most : one)',
-      PROTECTED,
-      'lends its tags to no other name',
     ],
     [
       'clean check on release',
@@ -222,6 +208,22 @@ export const GUARD: readonly Mutant[] = [
       '',
       LEASES,
       'not after one that began before',
+    ],
+  ]),
+  ...of('contracts/policy-target.ts', [
+    [
+      'silence is the least that can be asked',
+      "  if (requirement.silence === 'allow') return 1;\n",
+      '',
+      SILENCE,
+      'gives way to what somebody must say',
+    ],
+    [
+      'the strictest of what it may be',
+      '(weight(one.requirement) > weight(most.requirement) ? one : most)',
+      '(most === one ? most : one)',
+      PROTECTED,
+      'lends its tags to no other name',
     ],
   ]),
   ...of('activities/run-wave.ts', [

@@ -84,6 +84,7 @@ test('the document is valid OpenAPI 3.1', () => {
 test('each route names its permission and refuses without a token, and without the role', async () => {
   const routes = apiRoutes({
     store: server.store,
+    config: server.config,
     playbooks: [],
     correlation: correlationOf(server.config),
     witness: () => undefined,
@@ -222,6 +223,11 @@ test('real answers fit the schemas that the document declares', async () => {
   await api('get', '/incidents');
   await api('get', '/incidents/{number}', { number });
   await api('get', '/incidents/{number}/timeline', { number });
+  await check(
+    'get',
+    '/api/v1/policy/explain',
+    '/api/v1/policy/explain?action=endpoint.isolate_host&target=fin-ws-042',
+  );
   for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])
     await api('get', path);
   await api('put', '/kill-switch', {}, { body: { on: true, reason: 'r' } });
