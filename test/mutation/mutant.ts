@@ -18,6 +18,7 @@ export const SILENCE = 'test/activities/silence.test.ts';
 export const POLICY = 'test/contracts/policy-rules.test.ts';
 export const LOAD = 'test/cli/load-config.test.ts';
 export const ESCALATION = 'test/activities/escalation.test.ts';
+export const QUORUM = 'test/contracts/quorum.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';

@@ -1,4 +1,4 @@
-import { ESCALATION, LOAD, of, POLICY, type Mutant } from './mutant';
+import { ESCALATION, LOAD, of, POLICY, QUORUM, type Mutant } from './mutant';
 
 export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
@@ -110,6 +110,30 @@ export const POLICIES: readonly Mutant[] = [
       "[{ status: 'fulfilled', value: await escalateDue(store) }, { status: 'fulfilled', value: await leases.sweep() }]",
       ESCALATION,
       'leases are swept all the same',
+    ],
+  ]),
+  ...of('contracts/policy.ts', [
+    [
+      'not who started it',
+      'vote.person === startedBy || ',
+      '',
+      QUORUM,
+      'counts as a slow and plain count does',
+    ],
+    [
+      'who votes first does not matter',
+      'if (sitting !== undefined && !seat(sitting, seen)) return false;',
+      'if (sitting !== undefined) return false;',
+      QUORUM,
+      'counts as a slow and plain count does',
+    ],
+    ['not spoken for', ' && !inPerson.has(vote.person)', '', QUORUM, 'counts as a slow and plain count does'],
+    [
+      'one deny denies',
+      "if (newest.some((vote) => vote.verdict === 'deny'))",
+      'if (false)',
+      QUORUM,
+      'counts as a slow and plain count does',
     ],
   ]),
   ...of('contracts/policy-time.ts', [
