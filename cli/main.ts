@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json';
 import { api, hookSecret } from './api';
-import { approvalCommands, containmentCommands, killSwitchCommand } from './commands/decisions';
+import {
+  approvalCommands,
+  containmentCommands,
+  emergencyCommands,
+  killSwitchCommand,
+} from './commands/decisions';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
@@ -81,6 +86,7 @@ verb(
 
 incidentCommands(program);
 approvalCommands(program);
+emergencyCommands(program);
 containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);

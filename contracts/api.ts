@@ -161,6 +161,22 @@ export const ActionView = z.object({
   d3fend: z.array(z.string()),
 });
 
+/** What one person alone had done in an emergency, and who looked at it since. */
+export const ReviewView = z.object({
+  id: z.string(),
+  incident: z.string(),
+  request: z.string(),
+  person: z.string(),
+  reason: z.string(),
+  items: z.array(z.string()),
+  openedAt: when,
+  closedAt: when.nullable(),
+  closedBy: z.string().nullable(),
+  note: z.string().nullable(),
+});
+export type ReviewView = z.infer<typeof ReviewView>;
+export const ReviewNote = z.object({ note: reason }).strict();
+
 /** What is asked of the policy as it is now. */
 export const PolicyQuestion = z.object({
   action: ActionId,

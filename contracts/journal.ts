@@ -15,6 +15,8 @@ export const JOURNAL_KINDS = [
   'approval_settled',
   'approval_expired',
   'approval_escalated',
+  'break_glass_used',
+  'review_closed',
   'action_claimed',
   'action_refused',
   'action_held',

@@ -34,6 +34,8 @@ const ASKING = {
   /** Roles whose deny denies although they could not approve. A deny by somebody who could approve always does. */
   veto: z.array(Role).min(1).optional(),
   escalation: z.array(EscalationStep).min(1).max(10).optional(),
+  /** Roles of which one person alone may have it done at once. It leaves a review that another lead must close. */
+  breakGlass: z.array(Role).min(1).optional(),
 };
 
 /** What an item needs before it may be done. All groups must be met, by different people. */
@@ -214,12 +216,15 @@ const CONDITIONS: readonly Condition[] = [
   },
 ];
 
-function requirementByRule({ name, require }: PolicyRule, facts: PolicyFacts): Requirement {
+function requirementByRule({ name, when, require }: PolicyRule, facts: PolicyFacts): Requirement {
   if (require === 'none' || require === 'never') return { kind: require, why: name };
-  const { timeoutSeconds, ...asking } = require;
+  const { timeoutSeconds, breakGlass, ...asking } = require;
+  // What stays is done by one person alone only where the rule means just that.
+  const inEmergency = breakGlass !== undefined && (!isFinal(facts.action) || when.actions !== undefined);
   return {
     kind: 'approvals',
     ...asking,
+    ...(inEmergency ? { breakGlass } : {}),
     timeoutSeconds:
       typeof timeoutSeconds === 'number'
         ? timeoutSeconds
@@ -255,7 +260,7 @@ export function requirementFor(policy: Policy, facts: PolicyFacts): Requirement 
 export interface Vote {
   person: string;
   roles: readonly Role[];
-  verdict: 'approve' | 'deny' | 'withdraw';
+  verdict: 'approve' | 'deny' | 'withdraw' | 'break_glass';
   /** `person` (also when left out): the person was authenticated. Else `channel:<id>`, which only says that it was this person. */
   voice?: string;
 }
@@ -318,18 +323,24 @@ function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string
   const mayApprove = (vote: Vote): boolean =>
     seats.some((roles) => roles.some((role) => vote.roles.includes(role))) &&
     !(notByStarter && (vote.person === startedBy || (!isOwn(vote) && vote.verdict === 'approve')));
+  const mayBreakGlass = (vote: Vote): boolean =>
+    isOwn(vote) &&
+    !(notByStarter && vote.person === startedBy) &&
+    vote.roles.some((role) => requirement.breakGlass?.includes(role) === true);
   const mayDeny = (vote: Vote): boolean =>
     mayApprove(vote) || vote.roles.some((role) => requirement.veto?.includes(role) === true);
   const counted = votes.map((vote) => ({ ...vote, roles: rolesOn(requirement, vote) }));
   const newest = [
     ...new Map(
       counted
-        .filter(mayDeny)
+        .filter((vote) => mayDeny(vote) || mayBreakGlass(vote))
         .map((vote) => [`${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`, vote]),
     ).values(),
   ];
   const withdrawn = newest.some(({ verdict }) => verdict === 'withdraw');
-  if (newest.some((vote) => vote.verdict === 'deny')) return { count: 'denied', withdrawn };
+  if (newest.some((vote) => vote.verdict === 'deny' && mayDeny(vote))) return { count: 'denied', withdrawn };
+  if (newest.some((vote) => vote.verdict === 'break_glass' && mayBreakGlass(vote)))
+    return { count: 'met', withdrawn };
   const seatOf = new Map<number, Approver>();
   const seat = (approver: Approver, seen: Set<number>): boolean =>
     seats.some((roles, index) => {
@@ -346,7 +357,8 @@ function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string
 }
 
 /**
- * Whether the votes meet the requirement. One deny by somebody who might have approved, or who has a veto, denies the item.
+ * Whether the votes meet the requirement. One deny by somebody who might have approved, or who has a veto, denies the item; else
+ * one person who may break the glass, and does, meets it.
  * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
  * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
  */

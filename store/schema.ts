@@ -135,6 +135,20 @@ export interface ApprovalEscalations {
   channels: Jsonb<string[]>;
   told_at: OptionalTime;
 }
+/** What was done in an emergency by one person alone, until another lead has looked at it. */
+export interface Reviews {
+  id: string;
+  incident: string;
+  request_id: string;
+  person: string;
+  reason: string;
+  /** Hashes of the items. */
+  items: Jsonb<string[]>;
+  opened_at: Time;
+  closed_at: OptionalTime;
+  closed_by: string | null;
+  note: string | null;
+}
 export interface Decisions {
   decision_id: string;
   request_id: string;
@@ -314,6 +328,7 @@ export interface Schema {
   approval_requests: ApprovalRequests;
   approval_items: ApprovalItems;
   approval_escalations: ApprovalEscalations;
+  reviews: Reviews;
   decisions: Decisions;
   claims: Claims;
   leases: Leases;

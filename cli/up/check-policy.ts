@@ -95,7 +95,11 @@ function mistakesOf(rule: PolicyRule, config: Config): string[] {
   }
   // Without people there is one local operator, who tries Cordon out: the doctor says what that one cannot do.
   if (config.people.length === 0) return found;
-  for (const [what, roles] of [['veto', require.veto ?? []]] as const)
+  const named = [
+    ['veto', require.veto ?? []],
+    ['breakGlass', require.breakGlass ?? []],
+  ] as const;
+  for (const [what, roles] of named)
     for (const role of roles)
       if (role !== 'owner' && !config.people.some((person) => person.roles.includes(role)))
         found.push(`${what}: nobody is ${role}: give somebody in people the role`);

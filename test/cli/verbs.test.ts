@@ -151,6 +151,30 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   expect(watched.out.trim().split('\n').at(-1)).toBe(`${number} is closed: benign.`);
 }, 90_000);
 
+test('one person alone has it done at once, and the review is another lead’s', async () => {
+  const asked = await fileRequest(server.store, 'INC-2026-900001', [
+    {
+      action: 'endpoint.isolate_host',
+      target: 'ws-8',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 2 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        breakGlass: ['lead'],
+        why: 'two leads',
+      },
+    },
+  ]);
+  const { code, out } = await cordon(['approvals', 'break-glass', asked, '--reason', 'it spreads']);
+  expect([code, out]).toEqual([0, 'break-glass: 1 item(s); a review is open.\n']);
+  const { items } = (await json(['reviews', 'list'])) as { items: { id: string; person: string }[] };
+  expect(items).toEqual([expect.objectContaining({ person: 'lea', closedAt: null })]);
+  const own = await cordon(['reviews', 'close', items[0]?.id ?? '', '--note', 'fine']);
+  expect([own.code, own.err]).toEqual([1, expect.stringContaining('another lead')]);
+  expect(await cordon(['approvals', 'break-glass', asked])).toMatchObject({ code: 2 });
+}, 60_000);
+
 test('the policy is explained in lines, and as JSON', async () => {
   const args = ['policy', 'explain', 'endpoint.isolate_host', 'fin-ws-042'];
   const { code, out } = await cordon([...args, '--severity', '5', '--at', '2026-05-01T03:00:00+02:00'], {

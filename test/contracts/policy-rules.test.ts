@@ -164,6 +164,14 @@ describe('a veto', () => {
   });
 });
 
+test('the glass is broken for what stays only where the rule names it', () => {
+  const sessions = { action: 'identity.revoke_sessions' as const };
+  expect(asked(one({ breakGlass: ['lead'] })).breakGlass).toEqual(['lead']);
+  expect(asked(one({ breakGlass: ['lead'] }), sessions).breakGlass).toBeUndefined();
+  const named = one({ breakGlass: ['lead'] }, { actions: ['identity.revoke_sessions'] });
+  expect(asked(named, sessions).breakGlass).toEqual(['lead']);
+});
+
 test('an escalation says who is told', () => {
   expect(mistakes(one({ escalation: [{ afterSeconds: 10 }] }))).toEqual([
     expect.stringContaining('names neither people nor channels'),

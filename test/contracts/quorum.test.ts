@@ -20,6 +20,7 @@ const requirements: fc.Arbitrary<Approvals> = fc.record({
   noSelfApproval: fc.boolean(),
   silence: fc.constantFrom('deny' as const, 'allow' as const, undefined),
   veto: fc.option(fc.subarray(['legal' as const, 'owner' as const], { minLength: 1 }), { nil: undefined }),
+  breakGlass: fc.option(fc.constantFrom(['lead' as const], ['owner' as const]), { nil: undefined }),
   owners: fc.option(fc.subarray(PEOPLE, { minLength: 1, maxLength: 1 }), { nil: undefined }),
   why: fc.constant('r'),
 });
@@ -30,12 +31,15 @@ const histories: fc.Arbitrary<Vote[]> = fc
     said: fc.array(
       fc.record({
         who: fc.nat({ max: PEOPLE.length - 1 }),
-        verdict: fc.constantFrom(
-          'approve' as const,
-          'approve' as const,
-          'approve' as const,
-          'withdraw' as const,
-          'deny' as const,
+        verdict: fc.constantFrom<Vote['verdict'][]>(
+          'approve',
+          'approve',
+          'approve',
+          'approve',
+          'approve',
+          'withdraw',
+          'deny',
+          'break_glass',
         ),
         voice: fc.constantFrom('person', ...VOICES),
       }),
@@ -73,9 +77,17 @@ const mayFill = (need: Approvals, vote: Vote, startedBy: string | undefined): bo
 const hasVeto = (need: Approvals, vote: Vote): boolean =>
   need.veto?.some((role) => holds(need, vote, role)) === true;
 
+/** In person, with a role that the policy names, and not by who may not approve because they started it. */
+const mayBreak = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean =>
+  !isChannel(vote) &&
+  !(need.noSelfApproval && vote.person === startedBy) &&
+  need.breakGlass?.some((role) => holds(need, vote, role)) === true;
+
 /** The last that each voice has said for each person, of what has any weight. */
 function standing(need: Approvals, votes: readonly Vote[], startedBy: string | undefined): Vote[] {
-  const weighty = votes.filter((vote) => mayFill(need, vote, startedBy) || hasVeto(need, vote));
+  const weighty = votes.filter(
+    (vote) => mayFill(need, vote, startedBy) || hasVeto(need, vote) || mayBreak(need, vote, startedBy),
+  );
   return weighty.filter(
     (vote, index) =>
       !weighty
@@ -125,7 +137,9 @@ function oracle(
   startedBy: string | undefined,
 ): 'met' | 'open' | 'denied' {
   const said = standing(need, votes, startedBy);
-  if (said.some(({ verdict }) => verdict === 'deny')) return 'denied';
+  const heard = said.filter((vote) => mayFill(need, vote, startedBy) || hasVeto(need, vote));
+  if (heard.some(({ verdict }) => verdict === 'deny')) return 'denied';
+  if (said.some((vote) => vote.verdict === 'break_glass' && mayBreak(need, vote, startedBy))) return 'met';
   const inPerson = said.filter(
     (vote) => !isChannel(vote) && (mayFill(need, vote, startedBy) || hasVeto(need, vote)),
   );

@@ -19,6 +19,7 @@ export const POLICY = 'test/contracts/policy-rules.test.ts';
 export const LOAD = 'test/cli/load-config.test.ts';
 export const ESCALATION = 'test/activities/escalation.test.ts';
 export const QUORUM = 'test/contracts/quorum.test.ts';
+export const GLASS = 'test/server/break-glass.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';

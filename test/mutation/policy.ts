@@ -1,4 +1,4 @@
-import { ESCALATION, LOAD, of, POLICY, QUORUM, type Mutant } from './mutant';
+import { ESCALATION, GLASS, LOAD, of, POLICY, QUORUM, type Mutant } from './mutant';
 
 export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
@@ -94,6 +94,25 @@ export const POLICIES: readonly Mutant[] = [
       'a request that is settled escalates no further',
     ],
   ]),
+  ...of('store/decisions.ts', [
+    [
+      'who may not break the glass',
+      "if (held.length > 0) return { kind: 'glass_holds', items: held };",
+      '',
+      GLASS,
+      'who may not is told so',
+    ],
+    [
+      'what is held can be stopped',
+      '(at < request.expires_at || stops)',
+      'at < request.expires_at',
+      GLASS,
+      'what is held beyond its time',
+    ],
+  ]),
+  ...of('store/reviews.ts', [
+    ['not by oneself', "if (row.person === person) return 'own';", '', GLASS, 'until another lead closes it'],
+  ]),
   ...of('store/outbox.ts', [
     [
       'notices are for people',
@@ -129,8 +148,22 @@ export const POLICIES: readonly Mutant[] = [
     ],
     ['not spoken for', ' && !inPerson.has(vote.person)', '', QUORUM, 'counts as a slow and plain count does'],
     [
+      'the glass is for named roles',
+      'vote.roles.some((role) => requirement.breakGlass?.includes(role) === true)',
+      'true',
+      QUORUM,
+      'counts as a slow and plain count does',
+    ],
+    [
+      'what stays by name only',
+      '(!isFinal(facts.action) || when.actions !== undefined)',
+      'true',
+      POLICY,
+      'the glass is broken',
+    ],
+    [
       'one deny denies',
-      "if (newest.some((vote) => vote.verdict === 'deny'))",
+      "if (newest.some((vote) => vote.verdict === 'deny' && mayDeny(vote)))",
       'if (false)',
       QUORUM,
       'counts as a slow and plain count does',
