@@ -5,6 +5,7 @@ import {
   type WaveInput,
   type WaveResult,
 } from '../contracts/messages';
+import { escalateDue } from '../store/escalations';
 import { readAlerts, updateIncident } from './incident';
 import { LeaseKeeper } from './leases';
 import { pollSource } from './poll-source';
@@ -17,6 +18,17 @@ async function runWaves(runner: WaveRunner, inputs: WaveInput[], call: WaveCall)
   const failed = ends.filter((end) => end.status === 'rejected');
   if (failed.length === ends.length) throw failed[0]?.reason as Error;
   return ends.map((end) => (end.status === 'fulfilled' ? end.value : { items: [] }));
+}
+
+/** The chores of a minute. One that fails does not keep the other from being done. */
+async function sweep(
+  { store }: RunnerDeps,
+  leases: LeaseKeeper,
+): ReturnType<CordonActivities['sweepLeases']> {
+  const [escalated, swept] = await Promise.allSettled([escalateDue(store), leases.sweep()]);
+  if (escalated.status === 'rejected') throw escalated.reason;
+  if (swept.status === 'rejected') throw swept.reason;
+  return swept.value;
 }
 
 /** All activities, and the end of them. `callOf` gives heartbeat and cancellation of the activity that is running. */
@@ -50,7 +62,7 @@ export function createActivities(
       own(input.incident);
       return leases.rollBack(input);
     },
-    sweepLeases: () => leases.sweep(),
+    sweepLeases: () => sweep(deps, leases),
     releaseLease: (input) => leases.release(input),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
     close: () => runner.close(),

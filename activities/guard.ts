@@ -1,16 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { ACTIONS } from '../contracts/actions';
 import type { Policy } from '../contracts/policy';
-import { countVotes, type Requirement } from '../contracts/policy';
+import { countAtExpiry, countVotes, type Requirement } from '../contracts/policy';
 import type { Failure } from '../contracts/errors';
 import type { ItemResult, WaveInput } from '../contracts/messages';
 import type { JsonObject } from '../contracts/values';
 import {
   approvalItemsOf,
   deniedAt,
-  insertRequest,
-  planHash,
-  requirementJson,
   retriedSince,
   settleApprovalItem,
   votesOn,
@@ -30,6 +26,7 @@ import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
+import { ask, awaiting, type ToAsk } from './ask';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -79,13 +76,10 @@ export async function guardWave(
 ): Promise<Map<string, Verdict>> {
   const keys = items.map(({ actionKey }) => actionKey);
   const claims = await claimsOf(context.tx, keys);
-  let asking: Promise<Map<string, ApprovalItemRow>> | undefined;
-  const asked = async (key: string): Promise<ApprovalItemRow | undefined> =>
-    (await (asking ??= approvalItemsOf(context.tx, keys))).get(key);
+  const asked = await approvalItemsOf(context.tx, keys);
   const verdicts = new Map<string, Verdict>();
-  const toAsk: { prepared: Prepared; requirement: Requirement & { kind: 'approvals' }; itemHash: string }[] =
-    [];
-  const allowed: { prepared: Prepared; itemHash: string; met: ApprovalItemRow | undefined }[] = [];
+  const toAsk: ToAsk[] = [];
+  const allowed: { prepared: Prepared; itemHash: string; met: Met | undefined }[] = [];
   const newClaims: NewRow<'claims'>[] = [];
 
   for (const prepared of [...items].sort((a, b) => a.target.key.localeCompare(b.target.key))) {
@@ -95,7 +89,7 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, await resume(context, prepared, claim, itemHash));
       continue;
     }
-    const outcome = await decide(context, prepared, itemHash, asked);
+    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey));
     if (outcome.kind === 'ask') {
       if (context.ask) toAsk.push({ prepared, requirement: outcome.requirement, itemHash });
       else
@@ -124,7 +118,7 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, { kind: 'result', result: busy(prepared) });
       continue;
     }
-    if (met !== undefined) await settleItem(context, prepared, met, 'approved');
+    if (met !== undefined) await settleItem(context, prepared, met.asked, 'approved', met.by);
     newClaims.push(newClaim(context, prepared, itemHash));
     context.journal.push(entry(context, prepared, 'action_claimed', { attempt: 1 }));
     verdicts.set(prepared.actionKey, {
@@ -134,14 +128,15 @@ export async function guardWave(
   }
   await insertClaims(context.tx, newClaims);
   if (toAsk.length > 0)
-    for (const [key, verdict] of await ask(context, wave, toAsk)) verdicts.set(key, verdict);
+    for (const [key, result] of await ask(context, wave, toAsk))
+      verdicts.set(key, { kind: 'result', result });
   if (context.journal.length > 0) await appendJournal(context.tx, ...context.journal);
   return verdicts;
 }
 
 /** `met`: the approval that lets it pass. */
 type Decision =
-  | { kind: 'go'; met?: ApprovalItemRow | undefined }
+  | { kind: 'go'; met?: Met | undefined }
   | { kind: 'result'; result: ItemResult }
   | { kind: 'ask'; requirement: Requirement & { kind: 'approvals' } };
 
@@ -149,7 +144,7 @@ async function decide(
   context: GuardContext,
   prepared: Prepared,
   itemHash: string,
-  askedFor: (actionKey: string) => Promise<ApprovalItemRow | undefined>,
+  asked: ApprovalItemRow | undefined,
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
@@ -168,15 +163,18 @@ async function decide(
       message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
     });
 
-  const requirement = await withCleanCheck(tx, prepared, requirementOf(prepared, incident, context.policy));
+  const requirement = await withCleanCheck(
+    tx,
+    prepared,
+    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at),
+  );
   if (requirement.kind === 'never')
     return refuse(context, prepared, 'denied', {
       type: 'approval_denied',
       message: `The policy does not allow it: ${requirement.why}.`,
     });
-  let met: ApprovalItemRow | undefined;
+  let met: Met | undefined;
   if (requirement.kind === 'approvals') {
-    const asked = await askedFor(prepared.actionKey);
     if (asked === undefined) {
       if (!(await staysDenied(context, prepared))) return { kind: 'ask', requirement };
       return refuse(context, prepared, 'denied', {
@@ -190,8 +188,8 @@ async function decide(
         message: 'This is not what was put to approval: the item changed after it was asked for.',
       });
     const answer = await answerOf(context, prepared, requirement, asked);
-    if (answer !== undefined) return { kind: 'result', result: answer };
-    met = asked;
+    if ('status' in answer) return { kind: 'result', result: answer };
+    met = answer;
   }
   if (prepared.spec.readOnly) return { kind: 'go' };
   if (context.killSwitch)
@@ -217,13 +215,19 @@ async function staysDenied({ tx, incident }: GuardContext, prepared: Prepared): 
   return !(await retriedSince(tx, incident.number, [item.id, `${wave.group.id}/${item.id}`], denied));
 }
 
-/** Undefined when the quorum is met; else the result that the item has for now, or for good. */
+/** What lets an item pass: the people that its requirement asks for, or their silence. */
+interface Met {
+  asked: ApprovalItemRow;
+  by: 'people' | 'silence';
+}
+
+/** That the item may be done, and why; else the result that it has for now, or for good. */
 async function answerOf(
   context: GuardContext,
   prepared: Prepared,
-  requirement: Requirement,
+  requirement: Requirement & { kind: 'approvals' },
   asked: ApprovalItemRow,
-): Promise<ItemResult | undefined> {
+): Promise<ItemResult | Met> {
   const denied = (message: string): ItemResult =>
     resultOf(prepared, 'denied', { failure: { type: 'approval_denied', message } });
   const expired = (): ItemResult =>
@@ -238,17 +242,26 @@ async function answerOf(
   const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {
     channels: prepared.spec.impact !== 'irreversible',
   });
-  const count = countVotes(requirement, votes, startedBy);
-  if (count === 'met') return undefined;
-  if (count === 'denied') {
-    await settleItem(context, prepared, asked, 'denied');
-    return denied('It was denied.');
+  // Silence means no more than what people were told that it means.
+  const silence = asked.requirement['silence'] === 'allow' ? requirement.silence : 'deny';
+  const count =
+    context.at < asked.expires_at
+      ? countVotes(requirement, votes, startedBy)
+      : countAtExpiry({ ...requirement, silence }, votes, startedBy);
+  switch (count) {
+    case 'met':
+      return { asked, by: 'people' };
+    case 'silence_allows':
+      return { asked, by: 'silence' };
+    case 'denied':
+      await settleItem(context, prepared, asked, 'denied', 'people');
+      return denied('It was denied.');
+    case 'expired':
+      await settleItem(context, prepared, asked, 'expired', 'silence');
+      return expired();
+    case 'open':
+      return awaiting(prepared, asked.request_id, asked.expires_at);
   }
-  if (context.at >= asked.expires_at) {
-    await settleItem(context, prepared, asked, 'expired');
-    return expired();
-  }
-  return awaiting(prepared, asked.request_id, asked.expires_at);
 }
 
 async function settleItem(
@@ -256,83 +269,14 @@ async function settleItem(
   prepared: Prepared,
   asked: ApprovalItemRow,
   status: 'approved' | 'denied' | 'expired',
+  by: Met['by'],
 ): Promise<void> {
   if (asked.status !== 'pending') return;
   await settleApprovalItem(context.tx, asked, status);
   const kind = status === 'expired' ? 'approval_expired' : 'approval_settled';
   context.journal.push(
-    entry(context, prepared, kind, { request: asked.request_id, itemHash: asked.item_hash, status }),
+    entry(context, prepared, kind, { request: asked.request_id, itemHash: asked.item_hash, status, by }),
   );
-}
-
-/** Files one request for all items that need one, in the transaction that records it. Nobody is asked before. */
-async function ask(
-  context: GuardContext,
-  wave: WaveInput,
-  items: readonly {
-    prepared: Prepared;
-    requirement: Requirement & { kind: 'approvals' };
-    itemHash: string;
-  }[],
-): Promise<[string, Verdict][]> {
-  const id = randomUUID();
-  const seconds = Math.min(...items.map(({ requirement }) => requirement.timeoutSeconds));
-  const expires = new Date(context.at.getTime() + seconds * 1000);
-  const hash = planHash(items.map(({ itemHash }) => itemHash));
-  await insertRequest(
-    context.tx,
-    {
-      id,
-      incident: wave.incident,
-      group_id: wave.group.id,
-      phase: wave.group.phase,
-      title: wave.group.title,
-      reason: wave.group.reason,
-      plan_hash: hash,
-      policy_version: context.incident.policy_version,
-      status: 'open',
-      created_at: context.at,
-      expires_at: expires,
-    },
-    items.map(({ prepared, requirement, itemHash }) => ({
-      request_id: id,
-      item_hash: itemHash,
-      action_key: prepared.actionKey,
-      action: prepared.spec.id,
-      connection: prepared.route.id,
-      simulated: prepared.route.simulated,
-      target_kind: prepared.target.kind,
-      target_key: prepared.target.key,
-      target_label: prepared.target.label,
-      input: JSON.stringify(prepared.input),
-      lease_seconds: prepared.item.leaseSeconds,
-      requirement: requirementJson(requirement),
-      status: 'pending',
-    })),
-  );
-  context.journal.push({
-    incident: wave.incident,
-    at: context.at,
-    actor: `run:${wave.incident}`,
-    kind: 'approval_requested',
-    data: {
-      request: id,
-      group: wave.group.id,
-      title: wave.group.title,
-      planHash: hash,
-      expiresAt: expires.toISOString(),
-      items: items.map(({ prepared, requirement, itemHash }) => ({
-        itemHash,
-        action: prepared.spec.id,
-        target: prepared.target.key,
-        why: requirement.why,
-      })),
-    },
-  });
-  return items.map(({ prepared }) => [
-    prepared.actionKey,
-    { kind: 'result', result: awaiting(prepared, id, expires) },
-  ]);
 }
 
 /** A claim exists: finished, under way here, under way elsewhere, or left behind by somebody who died. */
@@ -494,6 +438,3 @@ function hold(
 }
 
 const busy = (prepared: Prepared): ItemResult => resultOf(prepared, 'running', { againInMs: BUSY_AGAIN_MS });
-
-const awaiting = (prepared: Prepared, id: string, expiresAt: Date): ItemResult =>
-  resultOf(prepared, 'awaiting', { request: { id, expiresAt: expiresAt.toISOString() } });

@@ -1,4 +1,5 @@
-import { requirementFor, type Policy, type Requirement } from '../contracts/policy';
+import type { Policy, Requirement } from '../contracts/policy';
+import { requirementOn } from '../contracts/policy-target';
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
@@ -6,32 +7,24 @@ import type { Prepared } from './runner-types';
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
-/** What the pinned policy requires of an item, with facts from SQL and configuration only. */
-export function requirementOf(prepared: Prepared, incident: Row<'incidents'>, policy: Policy): Requirement {
-  const { asset, mayBe } = prepared;
-  // What might be one of several things is treated as the one that asks for most.
-  const candidates = asset === undefined ? [undefined, ...mayBe] : [asset];
-  return candidates
-    .map((one) =>
-      requirementFor(policy, {
-        action: prepared.spec.id,
-        mode: incident.mode as Mode,
-        severity: incident.severity,
-        criticality: one?.criticality ?? 3,
-        targetTags: one?.tags ?? [],
-        connectionTags: prepared.route.tags,
-      }),
-    )
-    .reduce((most, one) => (weight(one) > weight(most) ? one : most));
-}
-
-function weight(requirement: Requirement): number {
-  if (requirement.kind === 'none') return 0;
-  if (requirement.kind === 'never') return Infinity;
-  const leads = requirement.groups.filter(({ roles }) => !roles.includes('analyst'));
-  const seats = (groups: typeof requirement.groups): number =>
-    groups.reduce((sum, { count }) => sum + count, 0);
-  return seats(requirement.groups) * 10 + seats(leads);
+/**
+ * What the pinned policy requires of an item, with facts from SQL and configuration only. `at` is when it was asked for: night
+ * and day do not change what was asked.
+ */
+export function requirementOf(
+  prepared: Prepared,
+  incident: Row<'incidents'>,
+  policy: Policy,
+  at: Date,
+): Requirement {
+  const known = {
+    action: prepared.spec.id,
+    mode: incident.mode as Mode,
+    severity: incident.severity,
+    connectionTags: prepared.route.tags,
+    at,
+  };
+  return requirementOn(policy, known, prepared).requirement;
 }
 
 /**
@@ -68,7 +61,7 @@ export async function withCleanCheck(
   const asksLead =
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));
-  if (asksLead) return { ...requirement, why: `${requirement.why}; ${why}` };
+  if (asksLead) return { ...requirement, silence: 'deny', why: `${requirement.why}; ${why}` };
   return {
     kind: 'approvals',
     groups: [{ roles: ['lead'], count: 1 }],

@@ -2,9 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json';
 import { api, hookSecret } from './api';
-import { approvalCommands, containmentCommands, killSwitchCommand } from './commands/decisions';
+import {
+  approvalCommands,
+  containmentCommands,
+  emergencyCommands,
+  killSwitchCommand,
+} from './commands/decisions';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
+import { policyCommands } from './commands/policy';
 import { demo } from './demo';
 import type * as Doctor from './doctor';
 import { postAlert } from './hook';
@@ -80,9 +86,11 @@ verb(
 
 incidentCommands(program);
 approvalCommands(program);
+emergencyCommands(program);
 containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);
+policyCommands(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ActionId } from './actions';
 import { CATEGORIES, Entities } from './alert';
 import { JournalEntry } from './journal';
+import { Requirement } from './policy';
 import { Mode, Phase, Role, Severity } from './values';
 
 /** What the API takes and answers. The OpenAPI document is made from these. */
@@ -159,6 +160,65 @@ export const ActionView = z.object({
   delivery: z.string(),
   d3fend: z.array(z.string()),
 });
+
+/** What one person alone had done in an emergency, and who looked at it since. */
+export const ReviewView = z.object({
+  id: z.string(),
+  incident: z.string(),
+  request: z.string(),
+  person: z.string(),
+  reason: z.string(),
+  items: z.array(z.string()),
+  openedAt: when,
+  closedAt: when.nullable(),
+  closedBy: z.string().nullable(),
+  note: z.string().nullable(),
+});
+export type ReviewView = z.infer<typeof ReviewView>;
+export const ReviewNote = z.object({ note: reason }).strict();
+
+/** What is asked of the policy as it is now. */
+export const PolicyQuestion = z.object({
+  action: ActionId,
+  /** A name, or a target's key: `ws-1`, `host:ws-1`, `account:kim`. */
+  target: z.string().trim().min(1).max(1000),
+  severity: z.coerce.number().int().min(1).max(5).default(3),
+  mode: Mode.default('live'),
+  /** Now when left out. */
+  at: z.iso.datetime({ offset: true }).optional(),
+  /** Whose tags count; no tags when left out. */
+  connection: z.string().max(63).optional(),
+});
+
+const NamedPerson = z.object({ id: z.string(), name: z.string() });
+
+/** What the policy says to an action on a target, why, and who could answer. */
+export const PolicyExplanation = z.object({
+  policyVersion: z.string(),
+  target: z.string(),
+  /** The asset that it is; null when it is none, or may be several. */
+  asset: z.string().nullable(),
+  /** Assets that it may be: the one that asks for most counts. */
+  mayBe: z.array(z.string()),
+  /** Why nothing is done to it whatever the policy says, or null. */
+  protected: z.string().nullable(),
+  /** The rules in their order, up to the one that decides. `whyNot` is null there. */
+  rules: z.array(z.object({ name: z.string(), whyNot: z.string().nullable() })),
+  requirement: Requirement,
+  /** Who could fill the seats of each group. */
+  seats: z.array(z.object({ roles: z.array(Role), count: z.number().int(), people: z.array(NamedPerson) })),
+  /** Who could deny although they could not approve. */
+  veto: z.array(NamedPerson),
+  budgets: z.array(
+    z.object({
+      id: z.string(),
+      used: z.number().int(),
+      limit: z.number().int(),
+      windowSeconds: z.number().int(),
+    }),
+  ),
+});
+export type PolicyExplanation = z.infer<typeof PolicyExplanation>;
 
 export const JournalReport = z.object({
   ok: z.boolean(),

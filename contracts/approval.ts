@@ -26,7 +26,7 @@ export const ApprovalItem = z.object({
       id: z.string(),
       person: z.string(),
       roles: z.array(Role),
-      verdict: z.enum(['approve', 'deny', 'withdraw']),
+      verdict: z.enum(['approve', 'deny', 'withdraw', 'break_glass']),
       reason: z.string().optional(),
       channel: z.string(),
       at: z.string(),
@@ -52,6 +52,16 @@ export const ApprovalRequest = z.object({
   items: z.array(ApprovalItem),
 });
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>;
+
+/** One person has items done at once, where the policy lets their role. A review stays open until another lead closes it. */
+export const BreakGlassInput = z
+  .object({
+    decisionId: z.uuid(),
+    /** All pending items when left out. */
+    items: z.array(z.string()).min(1).max(500).optional(),
+    reason: z.string().trim().min(1).max(2000),
+  })
+  .strict();
 
 /** One decision by one person on some items of a request. `decisionId` makes a repeated call count once. */
 export const DecisionInput = z

@@ -11,6 +11,7 @@ export const Asset = z.object({
   tags: z.array(z.string().min(1).max(64)).max(64).default([]),
   /** 1 unimportant … 5 the business stops. */
   criticality: z.number().int().min(1).max(5).default(3),
+  /** Id of the person who decides where the policy asks the asset's `owner`. */
   owner: z.string().max(255).optional(),
   /** Never acted upon, whatever anybody approves, until this flag is taken away. */
   protected: z.boolean().default(false),

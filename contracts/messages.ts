@@ -175,7 +175,7 @@ export interface CordonActivities {
     by: string;
     reason: string;
   }): Promise<{ released: number; failed: number }>;
-  /** One round over leases that are due or whose release failed. */
+  /** One round over approval requests whose next escalation is due, and over leases that are due or whose release failed. */
   sweepLeases(): Promise<{ due: number; released: number; failed: number }>;
   /** Releases one lease: what a person asked for. Repeated until the inverse is verified. */
   releaseLease(input: {

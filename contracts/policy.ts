@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { actionSpec, type ActionId } from './actions';
+import { ACTIONS, actionSpec, type ActionId } from './actions';
 import type { Impact } from './actions/define';
+import { isWithin, TimeWindow, wallClock, windowText } from './policy-time';
 import { Mode, Role, Severity } from './values';
 
 /** N distinct people, each holding one of the roles. */
@@ -10,16 +11,45 @@ export const ApprovalGroup = z.object({
 });
 export type ApprovalGroup = z.infer<typeof ApprovalGroup>;
 
+const MAX_SECONDS = 30 * 24 * 3600;
+const seconds = z.number().int().min(1).max(MAX_SECONDS);
+
+/** Who is told, so long after the request was made and while it is still open. */
+export const EscalationStep = z
+  .object({
+    afterSeconds: seconds,
+    people: z.array(z.string()).min(1).optional(),
+    channels: z.array(z.string()).min(1).optional(),
+  })
+  .strict()
+  .refine(({ people, channels }) => people !== undefined || channels !== undefined, {
+    message: 'names neither people nor channels: say who is told',
+  });
+export type EscalationStep = z.infer<typeof EscalationStep>;
+
+const ASKING = {
+  groups: z.array(ApprovalGroup).min(1).max(5),
+  /** What it means when nobody has decided in time; `deny` when left out. */
+  silence: z.enum(['deny', 'allow']).optional(),
+  /** Roles whose deny denies although they could not approve. A deny by somebody who could approve always does. */
+  veto: z.array(Role).min(1).optional(),
+  escalation: z.array(EscalationStep).min(1).max(10).optional(),
+  /** Roles of which one person alone may have it done at once. It leaves a review that another lead must close. */
+  breakGlass: z.array(Role).min(1).optional(),
+};
+
 /** What an item needs before it may be done. All groups must be met, by different people. */
 export const Requirement = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none'), why: z.string() }),
   z.object({
     kind: z.literal('approvals'),
-    groups: z.array(ApprovalGroup).min(1).max(5),
-    /** How long a request stays open, in seconds. Silence denies. */
+    ...ASKING,
+    /** How long a request stays open, in seconds. */
     timeoutSeconds: z.number().int().min(1),
     /** Who started the run may not approve. */
     noSelfApproval: z.boolean(),
+    /** Who the `owner` of the roles is, by id. */
+    owners: z.array(z.string()).optional(),
     why: z.string(),
   }),
   z.object({ kind: z.literal('never'), why: z.string() }),
@@ -41,8 +71,33 @@ const Match = z
     connectionTags: z.array(z.string()).optional(),
     minCriticality: z.number().int().optional(),
     minSeverity: Severity.optional(),
+    maxSeverity: Severity.optional(),
+    /** In any of these windows, by the moment at which the request was made. */
+    time: z.array(TimeWindow).min(1).max(20).optional(),
   })
   .strict();
+type Match = z.output<typeof Match>;
+
+const BySeverity = z
+  .object({
+    1: seconds.optional(),
+    2: seconds.optional(),
+    3: seconds.optional(),
+    4: seconds.optional(),
+    5: seconds.optional(),
+    /** For severities that are not named. */
+    default: seconds,
+  })
+  .strict();
+
+const INVERSES = new Set<string>(Object.values(ACTIONS).flatMap(({ inverse }) => inverse ?? []));
+
+/** Whether an action leaves something that no other action takes back. */
+function isFinal(action: ActionId): boolean {
+  const { impact, inverse, readOnly } = actionSpec(action);
+  const leavesNothing = readOnly || impact === 'none' || INVERSES.has(action);
+  return impact === 'irreversible' || (inverse === null && !leavesNothing);
+}
 
 const Rule = z
   .object({
@@ -53,18 +108,27 @@ const Rule = z
       z.literal('never'),
       z
         .object({
-          groups: z.array(ApprovalGroup).min(1).max(5),
-          timeoutSeconds: z
-            .number()
-            .int()
-            .min(1)
-            .max(30 * 24 * 3600),
+          ...ASKING,
+          /** In seconds: one number, or one by the incident's severity. */
+          timeoutSeconds: z.union([seconds, BySeverity]),
           noSelfApproval: z.boolean().default(false),
         })
         .strict(),
     ]),
   })
-  .strict();
+  .strict()
+  .superRefine(({ when, require }, context) => {
+    if (typeof require === 'string' || require.silence !== 'allow') return;
+    const refuse = (message: string): void => {
+      context.addIssue({ code: 'custom', path: ['require', 'silence'], message });
+    };
+    if (when.actions === undefined)
+      refuse("silence may allow only what the rule names: list the actions in when.actions, or take 'deny'");
+    for (const action of when.actions ?? [])
+      if (action in ACTIONS && isFinal(action as ActionId))
+        refuse(`silence can never allow ${action}: it cannot be taken back`);
+  });
+export type PolicyRule = z.output<typeof Rule>;
 
 /** The rules, first match wins. A value: it is hashed, stored under its version, and pinned by each run. */
 export const Policy = z.object({ rules: z.array(Rule).min(1).max(200) }).strict();
@@ -80,39 +144,123 @@ export interface PolicyFacts {
   criticality: number;
   targetTags: readonly string[];
   connectionTags: readonly string[];
+  /** When the request was made; now, when there is none yet. */
+  at: Date;
+  /** Id of the person who owns the target's asset. */
+  owner?: string | undefined;
 }
 
-const includesAny = (wanted: readonly string[] | undefined, have: readonly string[]): boolean =>
+const meets = (wanted: readonly string[] | undefined, have: readonly string[]): boolean =>
   wanted === undefined || wanted.some((one) => have.includes(one));
+const list = (words: readonly (string | number)[] | undefined): string =>
+  words === undefined || words.length === 0 ? 'none' : words.join(', ');
 
-function matches(when: z.output<typeof Match>, facts: PolicyFacts): boolean {
-  const spec = actionSpec(facts.action);
-  return (
-    includesAny(when.actions, [facts.action]) &&
-    includesAny(when.category, [spec.category]) &&
-    includesAny(when.impact, [spec.impact]) &&
-    (when.readOnly === undefined || when.readOnly === spec.readOnly) &&
-    includesAny(when.mode, [facts.mode]) &&
-    includesAny(when.targetTags, facts.targetTags) &&
-    includesAny(when.connectionTags, facts.connectionTags) &&
-    (when.minCriticality === undefined || facts.criticality >= when.minCriticality) &&
-    (when.minSeverity === undefined || facts.severity >= when.minSeverity)
-  );
+/** One condition of a rule: whether it holds, and in words why it does not. */
+interface Condition {
+  holds: (when: Match, facts: PolicyFacts) => boolean;
+  whyNot: (when: Match, facts: PolicyFacts) => string;
+}
+
+const CONDITIONS: readonly Condition[] = [
+  {
+    holds: (when, { action }) => meets(when.actions, [action]),
+    whyNot: (when) => `it is about ${list(when.actions)}`,
+  },
+  {
+    holds: (when, { action }) => meets(when.category, [actionSpec(action).category]),
+    whyNot: (when, { action }) =>
+      `the category is ${actionSpec(action).category}, not ${list(when.category)}`,
+  },
+  {
+    holds: (when, { action }) => meets(when.impact, [actionSpec(action).impact]),
+    whyNot: (when, { action }) => `the impact is ${actionSpec(action).impact}, not ${list(when.impact)}`,
+  },
+  {
+    holds: (when, { action }) => when.readOnly === undefined || when.readOnly === actionSpec(action).readOnly,
+    whyNot: (when) => (when.readOnly === true ? 'the action changes something' : 'the action only reads'),
+  },
+  {
+    holds: (when, { mode }) => meets(when.mode, [mode]),
+    whyNot: (when, { mode }) => `the mode is ${mode}, not ${list(when.mode)}`,
+  },
+  {
+    holds: (when, { targetTags }) => meets(when.targetTags, targetTags),
+    whyNot: (when, { targetTags }) =>
+      `the target's tags are ${list(targetTags)}; it wants one of ${list(when.targetTags)}`,
+  },
+  {
+    holds: (when, { connectionTags }) => meets(when.connectionTags, connectionTags),
+    whyNot: (when, { connectionTags }) =>
+      `the connection's tags are ${list(connectionTags)}; it wants one of ${list(when.connectionTags)}`,
+  },
+  {
+    holds: (when, { criticality }) => when.minCriticality === undefined || criticality >= when.minCriticality,
+    whyNot: (when, { criticality }) =>
+      `the target's criticality is ${criticality}, below ${when.minCriticality ?? 0}`,
+  },
+  {
+    holds: (when, { severity }) => when.minSeverity === undefined || severity >= when.minSeverity,
+    whyNot: (when, { severity }) => `the severity is ${severity}, below ${when.minSeverity ?? 0}`,
+  },
+  {
+    holds: (when, { severity }) => when.maxSeverity === undefined || severity <= when.maxSeverity,
+    whyNot: (when, { severity }) => `the severity is ${severity}, above ${when.maxSeverity ?? 0}`,
+  },
+  {
+    holds: (when, { at }) => when.time === undefined || when.time.some((window) => isWithin(window, at)),
+    whyNot: (when, { at }) => {
+      const windows = when.time ?? [];
+      const zones = [...new Set(windows.map(({ zone }) => zone))];
+      return `it is ${zones.map((zone) => wallClock(zone, at)).join(', ')}; it holds ${windows.map(windowText).join('; ')}`;
+    },
+  },
+];
+
+function requirementByRule({ name, when, require }: PolicyRule, facts: PolicyFacts): Requirement {
+  if (require === 'none' || require === 'never') return { kind: require, why: name };
+  const { timeoutSeconds, breakGlass, ...asking } = require;
+  // What stays is done by one person alone only where the rule means just that.
+  const inEmergency = breakGlass !== undefined && (!isFinal(facts.action) || when.actions !== undefined);
+  return {
+    kind: 'approvals',
+    ...asking,
+    ...(inEmergency ? { breakGlass } : {}),
+    timeoutSeconds:
+      typeof timeoutSeconds === 'number'
+        ? timeoutSeconds
+        : (timeoutSeconds[facts.severity as 1 | 2 | 3 | 4 | 5] ?? timeoutSeconds.default),
+    ...(facts.owner !== undefined && asksOwner(asking) ? { owners: [facts.owner] } : {}),
+    why: name,
+  };
+}
+
+/** Whether the owner of the asset has a say in it. */
+export const asksOwner = ({
+  groups,
+  veto = [],
+}: {
+  groups: readonly ApprovalGroup[];
+  veto?: readonly Role[] | undefined;
+}): boolean => veto.includes('owner') || groups.some(({ roles }) => roles.includes('owner'));
+
+/** Why a rule is not about an item, by its first condition that does not hold; undefined when it is. */
+export function whyNotRule({ when }: PolicyRule, facts: PolicyFacts): string | undefined {
+  return CONDITIONS.find(({ holds }) => !holds(when, facts))?.whyNot(when, facts);
 }
 
 /** What the policy requires of an item. Pure. An item that no rule speaks of is never done. */
 export function requirementFor(policy: Policy, facts: PolicyFacts): Requirement {
-  const rule = policy.rules.find((candidate) => matches(candidate.when, facts));
-  if (rule === undefined) return { kind: 'never', why: 'no rule of the policy allows it' };
-  if (rule.require === 'none' || rule.require === 'never') return { kind: rule.require, why: rule.name };
-  return { kind: 'approvals', ...rule.require, why: rule.name };
+  const rule = policy.rules.find(({ when }) => CONDITIONS.every(({ holds }) => holds(when, facts)));
+  return rule === undefined
+    ? { kind: 'never', why: 'no rule of the policy allows it' }
+    : requirementByRule(rule, facts);
 }
 
 /** A decision on an item, in the order of arrival. */
 export interface Vote {
   person: string;
   roles: readonly Role[];
-  verdict: 'approve' | 'deny' | 'withdraw';
+  verdict: 'approve' | 'deny' | 'withdraw' | 'break_glass';
   /** `person` (also when left out): the person was authenticated. Else `channel:<id>`, which only says that it was this person. */
   voice?: string;
 }
@@ -155,29 +303,44 @@ function approversOf(newest: readonly Vote[]): Approver[] {
   ];
 }
 
-/**
- * Whether the votes meet the requirement. One deny by somebody who might have approved denies the item.
- * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
- * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
- */
-export function countVotes(
-  requirement: Requirement,
-  votes: readonly Vote[],
-  startedBy?: string,
-): 'met' | 'open' | 'denied' {
-  if (requirement.kind === 'none') return 'met';
-  if (requirement.kind === 'never') return 'denied';
+type Approvals = Requirement & { kind: 'approvals' };
+
+/** The roles with which a vote counts here: `owner` is nobody's role but that of the asset's owner, and only in person. */
+function rolesOn({ owners = [] }: Approvals, vote: Vote): Role[] {
+  const owns = isOwn(vote) && owners.includes(vote.person);
+  return [...vote.roles.filter((role) => role !== 'owner'), ...(owns ? (['owner'] as const) : [])];
+}
+
+interface Tally {
+  count: 'met' | 'open' | 'denied';
+  /** Somebody has taken back what they had said: that is not silence. */
+  withdrawn: boolean;
+}
+
+function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string | undefined): Tally {
   const seats = requirement.groups.flatMap((group) => Array.from({ length: group.count }, () => group.roles));
   const notByStarter = requirement.noSelfApproval && startedBy !== undefined;
-  const mayVote = (vote: Vote): boolean =>
+  const mayApprove = (vote: Vote): boolean =>
     seats.some((roles) => roles.some((role) => vote.roles.includes(role))) &&
     !(notByStarter && (vote.person === startedBy || (!isOwn(vote) && vote.verdict === 'approve')));
+  const mayBreakGlass = (vote: Vote): boolean =>
+    isOwn(vote) &&
+    !(notByStarter && vote.person === startedBy) &&
+    vote.roles.some((role) => requirement.breakGlass?.includes(role) === true);
+  const mayDeny = (vote: Vote): boolean =>
+    mayApprove(vote) || vote.roles.some((role) => requirement.veto?.includes(role) === true);
+  const counted = votes.map((vote) => ({ ...vote, roles: rolesOn(requirement, vote) }));
   const newest = [
     ...new Map(
-      votes.filter(mayVote).map((vote) => [`${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`, vote]),
+      counted
+        .filter((vote) => mayDeny(vote) || mayBreakGlass(vote))
+        .map((vote) => [`${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`, vote]),
     ).values(),
   ];
-  if (newest.some((vote) => vote.verdict === 'deny')) return 'denied';
+  const withdrawn = newest.some(({ verdict }) => verdict === 'withdraw');
+  if (newest.some((vote) => vote.verdict === 'deny' && mayDeny(vote))) return { count: 'denied', withdrawn };
+  if (newest.some((vote) => vote.verdict === 'break_glass' && mayBreakGlass(vote)))
+    return { count: 'met', withdrawn };
   const seatOf = new Map<number, Approver>();
   const seat = (approver: Approver, seen: Set<number>): boolean =>
     seats.some((roles, index) => {
@@ -189,8 +352,38 @@ export function countVotes(
       seatOf.set(index, approver);
       return true;
     });
-  for (const approver of approversOf(newest)) seat(approver, new Set());
-  return seatOf.size === seats.length ? 'met' : 'open';
+  for (const approver of approversOf(newest.filter(mayApprove))) seat(approver, new Set());
+  return { count: seatOf.size === seats.length ? 'met' : 'open', withdrawn };
+}
+
+/**
+ * Whether the votes meet the requirement. One deny by somebody who might have approved, or who has a veto, denies the item; else
+ * one person who may break the glass, and does, meets it.
+ * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
+ * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
+ */
+export function countVotes(
+  requirement: Requirement,
+  votes: readonly Vote[],
+  startedBy?: string,
+): 'met' | 'open' | 'denied' {
+  if (requirement.kind === 'none') return 'met';
+  if (requirement.kind === 'never') return 'denied';
+  return tally(requirement, votes, startedBy).count;
+}
+
+/**
+ * What the votes amount to once the time to decide is over. Silence denies unless the requirement says that it allows, and it
+ * is silence only while nobody has denied or taken an approval back.
+ */
+export function countAtExpiry(
+  requirement: Requirement & { kind: 'approvals' },
+  votes: readonly Vote[],
+  startedBy?: string,
+): 'met' | 'denied' | 'expired' | 'silence_allows' {
+  const { count, withdrawn } = tally(requirement, votes, startedBy);
+  if (count !== 'open') return count;
+  return requirement.silence === 'allow' && !withdrawn ? 'silence_allows' : 'expired';
 }
 
 const HOUR = 3600;

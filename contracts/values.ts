@@ -33,7 +33,8 @@ export type Phase = z.infer<typeof Phase>;
 export const Mode = z.enum(['plan', 'drill', 'live']);
 export type Mode = z.infer<typeof Mode>;
 
-export const ROLES = ['viewer', 'analyst', 'lead', 'engineer', 'admin'] as const;
+/** `hr`, `legal` and `owner` read, and decide approvals that ask for them. `owner` counts for assets that name the person only. */
+export const ROLES = ['viewer', 'analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'] as const;
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 

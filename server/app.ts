@@ -24,7 +24,10 @@ const API = '/api/v1';
 
 export interface AppDeps {
   store: Store;
-  config: Pick<Config, 'sources' | 'channels' | 'blocklists' | 'assets' | 'policy' | 'correlation'>;
+  config: Pick<
+    Config,
+    'sources' | 'channels' | 'blocklists' | 'assets' | 'policy' | 'correlation' | 'connections' | 'budgets'
+  >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
   witness: () => SealWitness | undefined;
@@ -103,6 +106,7 @@ export function createApp(deps: AppDeps): Express {
 
   const routes = apiRoutes({
     store,
+    config,
     playbooks: deps.playbooks,
     correlation: {
       assets: new AssetIndex(config.assets),

@@ -4,9 +4,9 @@ import { canonicalHash } from './canonical';
 import type { NewRow, Row } from './schema';
 import type { Tx } from './store';
 
-export type ApprovalItemRow = Row<'approval_items'> & { expires_at: Date };
+export type ApprovalItemRow = Row<'approval_items'> & { asked_at: Date; expires_at: Date };
 
-/** The approval items of these actions, with their request's expiry, by action key. */
+/** The approval items of these actions, with the times of their request, by action key. */
 export async function approvalItemsOf(
   tx: Tx,
   keys: readonly string[],
@@ -16,7 +16,7 @@ export async function approvalItemsOf(
     .selectFrom('approval_items')
     .innerJoin('approval_requests', 'approval_requests.id', 'approval_items.request_id')
     .selectAll('approval_items')
-    .select('approval_requests.expires_at')
+    .select(['approval_requests.created_at as asked_at', 'approval_requests.expires_at'])
     .where('action_key', 'in', keys)
     .execute();
   return new Map(rows.map((row) => [row.action_key, row]));

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Config } from '../contracts/config';
-import type { Tx } from './store';
+import type { Store, Tx } from './store';
 
 type Budget = Config['budgets'][number];
 
@@ -16,13 +16,7 @@ export async function takeBudget(
 ): Promise<Budget | undefined> {
   for (const budget of [...budgets].sort((a, b) => a.id.localeCompare(b.id))) {
     await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${budget.id}`}))`.execute(tx);
-    const since = new Date(at.getTime() - budget.windowSeconds * 1000);
-    const { used } = await tx
-      .selectFrom('budget_uses')
-      .select((eb) => eb.fn.countAll<string>().as('used'))
-      .where('budget', '=', budget.id)
-      .where('at', '>', since)
-      .where('returned', '=', false)
+    const { used } = await usesOf(tx, budget, at)
       .where('action_key', '<>', actionKey)
       .executeTakeFirstOrThrow();
     if (Number(used) >= budget.limit) return budget;
@@ -37,6 +31,19 @@ export async function takeBudget(
       .execute();
   return undefined;
 }
+
+/** How many units of a budget are used in the window that ends now. */
+export async function budgetUsed({ db }: Pick<Store, 'db'>, budget: Budget, at: Date): Promise<number> {
+  return Number((await usesOf(db, budget, at).executeTakeFirstOrThrow()).used);
+}
+
+const usesOf = (db: Tx | Store['db'], { id, windowSeconds }: Budget, at: Date) =>
+  db
+    .selectFrom('budget_uses')
+    .select((eb) => eb.fn.countAll<string>().as('used'))
+    .where('budget', '=', id)
+    .where('at', '>', new Date(at.getTime() - windowSeconds * 1000))
+    .where('returned', '=', false);
 
 /** Gives the units back of an effect that certainly did not happen. */
 export async function returnBudget(tx: Tx, actionKey: string): Promise<void> {

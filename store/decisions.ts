@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import { randomUUID } from 'node:crypto';
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
-import { channelMayDecide } from '../contracts/policy';
+import { channelMayDecide, countVotes, Requirement } from '../contracts/policy';
 import type { Role } from '../contracts/values';
 import { canonicalHash } from './canonical';
 import { appendJournal } from './journal';
@@ -30,7 +31,32 @@ export type DecisionAnswer =
   | { kind: 'unknown_item'; itemHash: string }
   | { kind: 'too_late'; why: string }
   | { kind: 'reused' }
+  | { kind: 'glass_holds'; items: string[] }
   | { kind: 'above_impact'; items: { itemHash: string; impact: string }[] };
+
+/** A decision, or that one person has it done at once. */
+export type Decided = Omit<DecisionInput, 'verdict'> & { verdict: DecisionInput['verdict'] | 'break_glass' };
+
+/** Items that the policy does not let this person have done alone. The same count as the guard's says so. */
+async function unbroken(
+  tx: Tx,
+  incident: string,
+  { person, roles }: Voice,
+  items: readonly Pick<Row<'approval_items'>, 'item_hash' | 'requirement'>[],
+): Promise<string[]> {
+  const { started_by } = await tx
+    .selectFrom('incidents')
+    .select('started_by')
+    .where('number', '=', incident)
+    .executeTakeFirstOrThrow();
+  const startedBy = /^person:(.*)$/s.exec(started_by)?.[1];
+  return items
+    .filter(({ requirement }) => {
+      const vote = { person, roles, verdict: 'break_glass' as const };
+      return countVotes(Requirement.parse(requirement), [vote], startedBy) !== 'met';
+    })
+    .map(({ item_hash }) => item_hash);
+}
 
 /** Items that a voice may not decide. */
 function aboveImpact(
@@ -57,7 +83,7 @@ async function madeBefore(tx: Tx, decisionId: string, content: string): Promise<
     : new Set(rows.map(({ item_hash }) => item_hash));
 }
 
-function contentOf(request: string, input: DecisionInput, { person, channel }: Voice): string {
+function contentOf(request: string, input: Decided, { person, channel }: Voice): string {
   const { verdict, items, planHash, reason } = input;
   return canonicalHash({
     request,
@@ -78,7 +104,7 @@ function contentOf(request: string, input: DecisionInput, { person, channel }: V
 export async function recordDecision(
   store: Store,
   requestId: string,
-  input: DecisionInput,
+  input: Decided,
   voice: Voice,
 ): Promise<DecisionAnswer> {
   return inTransaction(store, async (tx): Promise<DecisionAnswer> => {
@@ -94,7 +120,7 @@ export async function recordDecision(
       return { kind: 'plan_changed', planHash: request.plan_hash };
     const items = await tx
       .selectFrom('approval_items')
-      .select(['item_hash', 'status', 'action'])
+      .select(['item_hash', 'status', 'action', 'requirement'])
       .where('request_id', '=', requestId)
       .execute();
     const unknown = input.items?.find((hash) => !items.some((item) => item.item_hash === hash));
@@ -106,11 +132,20 @@ export async function recordDecision(
     if (repeated === 'reused') return { kind: 'reused' };
     const above = aboveImpact(voice, wanted);
     if (above.length > 0) return { kind: 'above_impact', items: above };
+    // What is held beyond its time, by the kill switch or a budget, can still be stopped.
+    const stops = input.verdict === 'deny' || input.verdict === 'withdraw';
+    if (input.verdict === 'break_glass') {
+      const pending = wanted.filter(
+        ({ status, item_hash }) => status === 'pending' && !repeated.has(item_hash),
+      );
+      const held = await unbroken(tx, request.incident, voice, pending);
+      if (held.length > 0) return { kind: 'glass_holds', items: held };
+    }
     const answers = wanted.map((item) => ({
       itemHash: item.item_hash,
       status: repeated.has(item.item_hash)
         ? ('repeated' as const)
-        : item.status === 'pending' && at < request.expires_at
+        : item.status === 'pending' && (at < request.expires_at || stops)
           ? ('recorded' as const)
           : ('too_late' as const),
     }));
@@ -141,7 +176,7 @@ export async function recordDecision(
 async function storeDecision(
   tx: Tx,
   request: Row<'approval_requests'>,
-  input: DecisionInput,
+  input: Decided,
   voice: Voice,
   items: readonly string[],
   content: string,
@@ -181,5 +216,25 @@ async function storeDecision(
       ...(input.reason === undefined ? {} : { reason: input.reason }),
     },
   });
+  if (input.verdict === 'break_glass') {
+    const review = {
+      id: randomUUID(),
+      incident: request.incident,
+      request_id: request.id,
+      person: voice.person,
+      reason: input.reason ?? '',
+    };
+    await tx
+      .insertInto('reviews')
+      .values({ ...review, items: JSON.stringify(items), opened_at: at })
+      .execute();
+    await appendJournal(tx, {
+      incident: request.incident,
+      at,
+      actor: `person:${voice.person}`,
+      kind: 'break_glass_used',
+      data: { request: request.id, review: review.id, items: [...items], reason: review.reason },
+    });
+  }
   await enqueue(tx, 'decision', request.incident, { decision: input.decisionId }, at);
 }

@@ -3,7 +3,9 @@ import type { JsonObject } from '../contracts/values';
 import type { Row } from './schema';
 import type { Store, Tx } from './store';
 
-export type OutboxKind = 'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back';
+/** All but `notice` are for Temporal; a notice is for people, and who brings it to them takes it. */
+export type OutboxKind =
+  'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back' | 'notice';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
@@ -14,7 +16,7 @@ export const SEND_TIMEOUT_MS = 5_000;
 const KEEP_SENT_MS = 24 * 3_600_000;
 const FORGET_BATCH = 5_000;
 
-/** Puts a message for Temporal beside the state that it is about; it goes out when Temporal can take it. */
+/** Puts a message beside the state that it is about; it goes out when Temporal, or who brings notices, can take it. */
 export async function enqueue(
   tx: Tx,
   kind: OutboxKind,
@@ -29,7 +31,7 @@ export async function enqueue(
 }
 
 /**
- * Takes due rows, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
+ * Takes due rows for Temporal, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
  * of the other kinds the order does not matter.
  */
 export async function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
@@ -39,6 +41,7 @@ export async function takeDue(store: Store, limit: number): Promise<Row<'outbox'
     .select('id')
     .where('done_at', 'is', null)
     .where('next_at', '<=', at)
+    .where('kind', '<>', 'notice')
     .where((eb) =>
       eb.or([
         eb('kind', '<>', 'command'),

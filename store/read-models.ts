@@ -9,7 +9,7 @@ import type { Store } from './store';
 const MAX_TIMELINE = 1000;
 const MAX_LIST = 500;
 
-type IncidentRow = Row<'incidents'> & { alert_count: string };
+type IncidentRow = Row<'incidents'> & { alert_count: string; unreviewed: string | null };
 
 const summaryOf = (row: IncidentRow): IncidentSummary => ({
   number: row.number,
@@ -20,7 +20,9 @@ const summaryOf = (row: IncidentRow): IncidentSummary => ({
   severity: row.severity,
   playbook: row.playbook,
   startedBy: row.started_by,
-  attention: row.attention,
+  attention:
+    row.attention ??
+    (row.unreviewed === null ? null : `${row.unreviewed} broke the glass: another lead must review it.`),
   verdict: row.verdict,
   reopens: row.reopens,
   openedAt: row.opened_at.toISOString(),
@@ -28,7 +30,7 @@ const summaryOf = (row: IncidentRow): IncidentSummary => ({
   alertCount: Number(row.alert_count),
 });
 
-/** Incidents with the number of their alerts. */
+/** Incidents with the number of their alerts, and who broke the glass there and waits for a review. */
 const incidentRows = (store: Store) =>
   store.db
     .selectFrom('incidents')
@@ -41,6 +43,16 @@ const incidentRows = (store: Store) =>
         .$asScalar()
         .$notNull()
         .as('alert_count'),
+    )
+    .select((eb) =>
+      eb
+        .selectFrom('reviews')
+        .select('reviews.person')
+        .whereRef('reviews.incident', '=', 'incidents.number')
+        .where('reviews.closed_at', 'is', null)
+        .orderBy('reviews.opened_at')
+        .limit(1)
+        .as('unreviewed'),
     );
 
 /** Incidents, newest first; `next` is what to give as `after` for the rest. */
@@ -216,7 +228,7 @@ function itemOf(item: Row<'approval_items'>, decisions: Row<'decisions'>[]): App
       id: decision.decision_id,
       person: decision.person,
       roles: decision.roles as ApprovalItem['decisions'][number]['roles'],
-      verdict: decision.verdict as 'approve' | 'deny' | 'withdraw',
+      verdict: decision.verdict as ApprovalItem['decisions'][number]['verdict'],
       ...(decision.reason === null ? {} : { reason: decision.reason }),
       channel: decision.channel,
       at: decision.at.toISOString(),

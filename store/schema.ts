@@ -125,6 +125,30 @@ export interface ApprovalItems {
   requirement: Jsonb<JsonObject>;
   status: string;
 }
+/** Who is told of a request when it is still open at a time. */
+export interface ApprovalEscalations {
+  request_id: string;
+  /** 1, 2 … in the order of `due_at`. */
+  step: number;
+  due_at: Time;
+  people: Jsonb<string[]>;
+  channels: Jsonb<string[]>;
+  told_at: OptionalTime;
+}
+/** What was done in an emergency by one person alone, until another lead has looked at it. */
+export interface Reviews {
+  id: string;
+  incident: string;
+  request_id: string;
+  person: string;
+  reason: string;
+  /** Hashes of the items. */
+  items: Jsonb<string[]>;
+  opened_at: Time;
+  closed_at: OptionalTime;
+  closed_by: string | null;
+  note: string | null;
+}
 export interface Decisions {
   decision_id: string;
   request_id: string;
@@ -290,7 +314,7 @@ export interface IncidentCounters {
   last: number;
 }
 
-/** All tables. Their meaning is in the first migration beside them. */
+/** All tables; the migrations beside them make them. */
 export interface Schema {
   deliveries: Deliveries;
   alerts: Alerts;
@@ -303,6 +327,8 @@ export interface Schema {
   outbox: Outbox;
   approval_requests: ApprovalRequests;
   approval_items: ApprovalItems;
+  approval_escalations: ApprovalEscalations;
+  reviews: Reviews;
   decisions: Decisions;
   claims: Claims;
   leases: Leases;

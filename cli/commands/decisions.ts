@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CommanderError, type Command } from 'commander';
+import type { ReviewView } from '../../contracts/api';
 import type { ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
 import { api, ApiError } from '../api';
@@ -109,6 +110,50 @@ export function approvalCommands(program: Command): void {
         );
       });
   }
+}
+
+/** `cordon approvals break-glass` and `cordon reviews …` */
+export function emergencyCommands(program: Command): void {
+  const approvals = program.commands.find((one) => one.name() === 'approvals') ?? program;
+  verb(
+    approvals,
+    'break-glass <request>',
+    'have it done at once, alone, where the policy lets your role; another lead must review it',
+  )
+    .requiredOption('--reason <text>')
+    .option('--item <hash...>', 'only these items of the request')
+    .action(async (request: string, options: Common & { reason: string; item?: string[] }) => {
+      const { reason, item } = options;
+      const answer = await api<Decided>('POST', `/approvals/${encodeURIComponent(request)}/break-glass`, {
+        decisionId: randomUUID(),
+        reason,
+        ...(item === undefined ? {} : { items: item }),
+      });
+      const taken = answer.items.filter(({ status }) => status === 'recorded').length;
+      tell(options, answer, `break-glass: ${String(taken)} item(s); a review is open.`);
+    });
+  const reviews = program.command('reviews').description('what one person alone had done in an emergency');
+  verb(reviews, 'list', 'what waits for a review, oldest first')
+    .option('--all', 'also what was closed')
+    .action(async (options: Common & { all?: boolean }) => {
+      const found = await api<{ items: ReviewView[] }>('GET', `/reviews?all=${String(options.all ?? false)}`);
+      show(options, found, ['review', 'incident', 'by', 'reason', 'at', 'closed by', 'note'], (one) => [
+        one.id,
+        one.incident,
+        one.person,
+        one.reason,
+        one.openedAt,
+        one.closedBy ?? '',
+        one.note ?? '',
+      ]);
+    });
+  verb(reviews, 'close <review>', 'close it; not your own')
+    .requiredOption('--note <text>', 'what you found')
+    .action(async (review: string, options: Common & { note: string }) => {
+      const { note } = options;
+      const closed = await api<ReviewView>('POST', `/reviews/${encodeURIComponent(review)}/close`, { note });
+      tell(options, closed, `The review of what ${closed.person} did in ${closed.incident} is closed.`);
+    });
 }
 
 /** `cordon containments …` */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../contracts/config';
 import { countVotes } from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
@@ -26,7 +27,7 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   }
   const everybody = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
   const needed = groups.reduce((sum, { count }) => sum + count, 0);
-  if (countVotes({ kind: 'approvals', why: '', ...one.require }, everybody) !== 'met')
+  if (countVotes({ kind: 'approvals', why: '', ...one.require, timeoutSeconds: 1 }, everybody) !== 'met')
     return {
       status: 'warning',
       what,
@@ -38,11 +39,24 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   return ok(what, `${String(who.length)} can answer, ${String(needed)} needed`);
 }
 
+/** Rules that an earlier one leaves nothing for, when that is plain: it asks for no condition, or for the same. */
+function unreachable(rules: readonly Rule[]): Finding[] {
+  return rules.flatMap(({ name, when }, index) => {
+    const before = rules
+      .slice(0, index)
+      .find((one) => Object.keys(one.when).length === 0 || isDeepStrictEqual(one.when, when));
+    if (before === undefined) return [];
+    const detail = `it never applies: "${before.name}" comes first and takes all that it is about`;
+    return [{ status: 'warning' as const, what: `policy: ${name}`, detail }];
+  });
+}
+
 /** Whether policy, people, channels and lists fit each other. The first start lets one local person in who has every role. */
 export function sanity(config: Config): Finding[] {
   const local = { id: 'local', roles: ['admin', 'lead', 'analyst', 'engineer'] as Role[] };
   const people = config.people.length === 0 ? [local] : config.people;
   const findings = config.policy.rules.map((one) => rule(one, people));
+  findings.push(...unreachable(config.policy.rules));
   if (!people.some(({ roles }) => roles.includes('admin')))
     findings.push({
       status: 'warning',

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { ACTIONS } from '../../contracts/actions';
 import { Config, SecretRef } from '../../contracts/config';
 import { Secret } from '../../contracts/secret';
+import { policyMistakes } from './check-policy';
 
 /** The configuration cannot be used. Every mistake is named with its path. */
 export class BadConfig extends Error {
@@ -60,7 +61,7 @@ export function checkConfig(
     return part;
   };
   const resolved = resolveSecrets(config, 'config') as Config;
-  mistakes.push(...duplicates(config), ...unknownReferences(config));
+  mistakes.push(...duplicates(config), ...unknownReferences(config), ...policyMistakes(config));
   for (const [index, connection] of resolved.connections.entries()) {
     const at = `connections.${String(index)} (${connection.id})`;
     const integration = known.integrations.get(connection.use);

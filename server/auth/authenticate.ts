@@ -6,8 +6,11 @@ import { Problem } from '../problem';
 
 /** What each permission needs: one of these roles. One table for the whole API. */
 export const PERMISSIONS = {
-  read: ['viewer', 'analyst', 'lead', 'engineer', 'admin'],
-  decide: ['analyst', 'lead'],
+  read: ['viewer', 'analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'],
+  decide: ['analyst', 'lead', 'hr', 'legal', 'owner'],
+  /** Have something done at once; the policy says which of them may. */
+  break_glass: ['analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'],
+  review: ['lead'],
   release: ['lead'],
   verdict: ['analyst', 'lead'],
   /** Start an incident by hand, detach an alert. */

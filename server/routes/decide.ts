@@ -1,5 +1,4 @@
-import type { DecisionInput } from '../../contracts/approval';
-import { recordDecision, type Voice } from '../../store/decisions';
+import { recordDecision, type Decided as Decision, type Voice } from '../../store/decisions';
 import type { Store } from '../../store/store';
 import { Problem } from '../problem';
 
@@ -10,12 +9,7 @@ export interface Decided {
 }
 
 /** Records a decision by whatever way it came; what cannot be recorded is a problem. One path for API, page and channels. */
-export async function decide(
-  store: Store,
-  request: string,
-  input: DecisionInput,
-  voice: Voice,
-): Promise<Decided> {
+export async function decide(store: Store, request: string, input: Decision, voice: Voice): Promise<Decided> {
   const answer = await recordDecision(store, request, input, voice);
   switch (answer.kind) {
     case 'not_found':
@@ -39,6 +33,12 @@ export async function decide(
         409,
         'Conflict',
         'This decisionId was used for another decision: a new decision needs a new id.',
+      );
+    case 'glass_holds':
+      throw new Problem(
+        403,
+        'Forbidden',
+        `The policy lets ${voice.person} have none of these done alone: ${answer.items.join(', ')}. Ask who may approve them.`,
       );
     case 'above_impact': {
       const list = answer.items.map(({ itemHash, impact }) => `${itemHash} (${impact})`).join(', ');

@@ -1,5 +1,6 @@
 import type { Migration } from 'kysely';
 import * as initial from './001-initial';
+import * as policy from './002-policy';
 
 /** In order of their names. */
-export const MIGRATIONS: Record<string, Migration> = { '001-initial': initial };
+export const MIGRATIONS: Record<string, Migration> = { '001-initial': initial, '002-policy': policy };

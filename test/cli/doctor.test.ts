@@ -37,7 +37,7 @@ async function examined(
 }
 const people = (...roles: string[][]) =>
   roles.map((held, index) => ({ id: `p${String(index)}`, name: 'p', roles: held }));
-const base = { policy: DEFAULT_POLICY, people: people(['lead', 'admin'], ['analyst']) };
+const base = { policy: DEFAULT_POLICY, people: people(['lead', 'admin'], ['lead'], ['analyst']) };
 
 test('a configuration that works is ok, and what cannot be seen from here is no fault', async () => {
   const { ok, lines } = await examined({ ...base, connections: [{ id: 'edr', use: 'simulated_edr' }] });
@@ -132,6 +132,21 @@ describe('policy and people', () => {
   test('two people are needed, but there is one', () => {
     expect(found({ people: people(['lead', 'admin']) as ConfigInput['people'] })).toEqual([
       'warning policy: irreversible: two people, one of them a lead: needs 2 different people, but only 1 could answer: add people',
+    ]);
+  });
+  test('a rule that an earlier one leaves nothing for', () => {
+    const all = { name: 'all', when: {}, require: 'none' as const };
+    const never = { ...all, name: 'dead', when: { mode: ['live' as const] } };
+    const lines = found({
+      people: people(['lead', 'admin']) as ConfigInput['people'],
+      policy: { rules: [all, never] },
+    });
+    expect(lines).toEqual([
+      expect.stringContaining('warning policy: dead: it never applies: "all" comes first'),
+    ]);
+    const rules = [never, { ...never, name: 'again' }, { ...all, name: 'last' }];
+    expect(found({ people: people(['admin']) as ConfigInput['people'], policy: { rules } })).toEqual([
+      expect.stringContaining('warning policy: again: it never applies: "dead"'),
     ]);
   });
   test('enough people, no admin, a channel that can never speak, a list that nobody can fetch', () => {

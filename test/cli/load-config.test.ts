@@ -125,6 +125,144 @@ test.each<[string, object, RegExp]>([
   expect(found[0]).toMatch(pattern);
 });
 
+describe('a policy that cannot be kept is refused with the reason', () => {
+  const person = (id: string, ...roles: string[]) => ({ id, name: id, roles });
+  const TEAM = [
+    person('lea', 'lead'),
+    person('lou', 'lead'),
+    person('ana', 'analyst'),
+    person('olga', 'owner'),
+  ];
+  const policy = (require: object, when: object = {}) => ({
+    rules: [
+      {
+        name: 'r',
+        when,
+        require: { groups: [{ roles: ['lead'], count: 1 }], timeoutSeconds: 60, ...require },
+      },
+    ],
+  });
+  const twoLeads = [{ roles: ['lead'], count: 2 }];
+  const owned = [{ roles: ['owner'], count: 1 }];
+  const laptop = { id: 'ws-1', kind: 'host', tags: ['laptop'], owner: 'olga' };
+  test.each<[string, object, string]>([
+    [
+      'a role that nobody has',
+      { policy: policy({ groups: [{ roles: ['legal', 'hr'], count: 1 }] }) },
+      'nobody is legal or hr',
+    ],
+    ['a veto that nobody has', { policy: policy({ veto: ['legal'] }) }, 'veto: nobody is legal'],
+    [
+      'fewer people than seats',
+      { policy: policy({ groups: [{ roles: ['lead'], count: 3 }] }) },
+      'needs 3 different people',
+    ],
+    [
+      'two groups that only one person can fill',
+      {
+        people: [person('lea', 'lead', 'hr'), person('ana', 'analyst')],
+        policy: policy({
+          groups: [
+            { roles: ['lead'], count: 1 },
+            { roles: ['hr'], count: 1 },
+          ],
+        }),
+      },
+      'needs 2 different people',
+    ],
+    [
+      'whoever starts it is needed to approve it',
+      { policy: policy({ groups: twoLeads, noSelfApproval: true }) },
+      'when lea started the incident',
+    ],
+    [
+      'a person who is none',
+      { policy: policy({ escalation: [{ afterSeconds: 5, people: ['bob'] }] }) },
+      'no person "bob"',
+    ],
+    [
+      'a channel that is none',
+      { policy: policy({ escalation: [{ afterSeconds: 5, channels: ['pager'] }] }) },
+      'no channel "pager"',
+    ],
+    [
+      'an escalation after the end',
+      {
+        policy: policy({
+          timeoutSeconds: { 5: 30, default: 60 },
+          escalation: [{ afterSeconds: 60, people: ['lea'] }],
+        }),
+      },
+      '60 s is too late: the request is over after 60 s',
+    ],
+    [
+      'an owner who is nobody',
+      {
+        policy: policy({ groups: owned }, { targetTags: ['laptop'] }),
+        assets: [{ ...laptop, owner: 'gone' }],
+      },
+      'the owner of ws-1, but there is no person "gone"',
+    ],
+    [
+      'an asset without an owner',
+      {
+        policy: policy({ groups: owned }, { targetTags: ['laptop'] }),
+        assets: [laptop, { id: 'ws-2', kind: 'host', tags: ['laptop'] }],
+      },
+      'the asset ws-2 names none',
+    ],
+    [
+      'targets that are no assets',
+      { policy: policy({ groups: owned }), assets: [laptop] },
+      'a target that is no asset has none',
+    ],
+    [
+      'an owner who is also the only lead',
+      {
+        people: [person('olga', 'lead'), person('ana', 'analyst')],
+        policy: policy({ groups: [{ roles: ['lead'], count: 1 }, ...owned] }, { targetTags: ['laptop'] }),
+        assets: [laptop],
+      },
+      'needs 2 different people where olga is the owner',
+    ],
+  ])('%s', (_what, config, reason) => {
+    expect(mistakes({ people: TEAM, ...config })).toEqual([
+      expect.stringMatching(new RegExp(`^policy rule "r": .*${reason}`)),
+    ]);
+  });
+  test.each<[string, object]>([
+    ['two leads of two', { policy: policy({ groups: twoLeads }) }],
+    ['one lead, who may not have started it, of two', { policy: policy({ noSelfApproval: true }) }],
+    [
+      'a starter who is no lead',
+      {
+        policy: policy({ groups: twoLeads, noSelfApproval: true }),
+        people: [...TEAM, person('liz', 'lead')],
+      },
+    ],
+    [
+      'the owner of what has one',
+      { policy: policy({ groups: owned }, { targetTags: ['laptop'] }), assets: [laptop] },
+    ],
+    [
+      'the owner, or a lead',
+      {
+        policy: policy({ groups: [{ roles: ['owner', 'lead'], count: 1 }] }),
+        assets: [{ id: 'ws-2', kind: 'host' }],
+      },
+    ],
+    [
+      'nobody yet: the local operator tries it out',
+      { people: [], policy: policy({ groups: twoLeads, veto: ['legal'] }) },
+    ],
+  ])('but not %s', (_what, config) => {
+    expect(mistakes({ people: TEAM, ...config })).toEqual([]);
+  });
+  test('the policy that ships can be kept by two leads and an analyst', () => {
+    expect(mistakes({ people: TEAM.slice(0, 3) })).toEqual([]);
+  });
+});
+
 test('a file that is not there is named, with the way out', () => {
   expect(() => readConfigFile('/nonexistent/cordon.config.ts')).toThrow(/does not exist.*CORDON_CONFIG/s);
 });

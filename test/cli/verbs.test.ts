@@ -151,6 +151,51 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   expect(watched.out.trim().split('\n').at(-1)).toBe(`${number} is closed: benign.`);
 }, 90_000);
 
+test('one person alone has it done at once, and the review is another lead’s', async () => {
+  const asked = await fileRequest(server.store, 'INC-2026-900001', [
+    {
+      action: 'endpoint.isolate_host',
+      target: 'ws-8',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 2 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        breakGlass: ['lead'],
+        why: 'two leads',
+      },
+    },
+  ]);
+  const { code, out } = await cordon(['approvals', 'break-glass', asked, '--reason', 'it spreads']);
+  expect([code, out]).toEqual([0, 'break-glass: 1 item(s); a review is open.\n']);
+  const { items } = (await json(['reviews', 'list'])) as { items: { id: string; person: string }[] };
+  expect(items).toEqual([expect.objectContaining({ person: 'lea', closedAt: null })]);
+  const own = await cordon(['reviews', 'close', items[0]?.id ?? '', '--note', 'fine']);
+  expect([own.code, own.err]).toEqual([1, expect.stringContaining('another lead')]);
+  expect(await cordon(['approvals', 'break-glass', asked])).toMatchObject({ code: 2 });
+}, 60_000);
+
+test('the policy is explained in lines, and as JSON', async () => {
+  const args = ['policy', 'explain', 'endpoint.isolate_host', 'fin-ws-042'];
+  const { code, out } = await cordon([...args, '--severity', '5', '--at', '2026-05-01T03:00:00+02:00'], {
+    as: 'vera',
+  });
+  expect([code, out.trim().split('\n')]).toEqual([
+    0,
+    [
+      'host:fin-ws-042: the asset fin-ws-042',
+      '  passed    reading changes nothing: the action changes something',
+      '  passed    no impact: the impact is high, not none',
+      '  passed    irreversible: two people, one of them a lead: the impact is high, not irreversible',
+      '  decides   high impact: one lead',
+      'Asked: 1 of lead: lea',
+      'After 4 h silence denies.',
+    ],
+  ]);
+  expect(await json(args, 'vera')).toMatchObject({ asset: 'fin-ws-042', requirement: { kind: 'approvals' } });
+  expect(await cordon([...args, '--severity', 'high'])).toMatchObject({ code: 2 });
+}, 60_000);
+
 test('the journal is verified without a server, on the folder of a stopped Cordon', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'cordon-offline-'));
   const store = await openStore({ dataDir });

@@ -219,7 +219,7 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'returned units',
-      "      .where('returned', '=', false)",
+      ".where('returned', '=', false)",
       '',
       RACES,
       'what certainly did not happen gives its unit back',

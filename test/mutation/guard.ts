@@ -1,4 +1,4 @@
-import { FORGED, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
+import { FORGED, LEASES, of, PROTECTED, RACES, RUNNER, SILENCE, type Mutant } from './mutant';
 
 export const GUARD: readonly Mutant[] = [
   ...of('activities/guard.ts', [
@@ -46,8 +46,8 @@ export const GUARD: readonly Mutant[] = [
     ],
     [
       'quorum',
-      "if (answer !== undefined) return { kind: 'result', result: answer };",
-      '',
+      "if ('status' in answer) return { kind: 'result', result: answer };\n    met = answer;",
+      "met = 'status' in answer ? { asked, by: 'people' } : answer;",
       RUNNER,
       'nothing happens before a lead approves',
     ],
@@ -58,7 +58,21 @@ export const GUARD: readonly Mutant[] = [
       RUNNER,
       'a deny denies, and stays denied',
     ],
-    ['silence denies', 'if (context.at >= asked.expires_at) {', 'if (false) {', RUNNER, 'silence denies'],
+    ['silence denies', 'context.at < asked.expires_at', 'true', RUNNER, 'silence denies'],
+    [
+      'silence means what was asked',
+      "asked.requirement['silence'] === 'allow' ? requirement.silence : 'deny'",
+      'requirement.silence',
+      SILENCE,
+      'are not overruled',
+    ],
+    [
+      'the hour of asking',
+      'context.policy, asked?.asked_at ?? at',
+      'context.policy, at',
+      SILENCE,
+      'the hour at which it was asked',
+    ],
     ['not asking', 'if (context.ask) toAsk.push', 'if (true) toAsk.push', FORGED, 'gives nothing away'],
     [
       'kill switch',
@@ -157,13 +171,22 @@ export const GUARD: readonly Mutant[] = [
     ['addresses of no machine', 'NOBODY.test(address) || ', '', PROTECTED, 'when it is link-local'],
     ['our own addresses', ' || isOurOwn(address)', '', PROTECTED, 'an address of this machine'],
   ]),
+  ...of('activities/ask.ts', [
+    [
+      'silence has its own time',
+      "silence === 'allow' ? `allow ${String(timeoutSeconds)}` : 'deny'",
+      "'deny'",
+      SILENCE,
+      'the time of what silence denies',
+    ],
+  ]),
   ...of('activities/requirement.ts', [
     [
-      'the strictest of what it may be',
-      '(weight(one) > weight(most) ? one : most)',
-      '(most === one ? most : one)',
-      PROTECTED,
-      'lends its tags to no other name',
+      'no release of what is not clean by silence',
+      "{ ...requirement, silence: 'deny', why:",
+      '{ ...requirement, why:',
+      SILENCE,
+      'never given back by silence',
     ],
     [
       'clean check on release',
@@ -185,6 +208,22 @@ export const GUARD: readonly Mutant[] = [
       '',
       LEASES,
       'not after one that began before',
+    ],
+  ]),
+  ...of('contracts/policy-target.ts', [
+    [
+      'silence is the least that can be asked',
+      "  if (requirement.silence === 'allow') return 1;\n",
+      '',
+      SILENCE,
+      'gives way to what somebody must say',
+    ],
+    [
+      'the strictest of what it may be',
+      '(weight(one.requirement) > weight(most.requirement) ? one : most)',
+      '(most === one ? most : one)',
+      PROTECTED,
+      'lends its tags to no other name',
     ],
   ]),
   ...of('activities/run-wave.ts', [

@@ -84,6 +84,7 @@ test('the document is valid OpenAPI 3.1', () => {
 test('each route names its permission and refuses without a token, and without the role', async () => {
   const routes = apiRoutes({
     store: server.store,
+    config: server.config,
     playbooks: [],
     correlation: correlationOf(server.config),
     witness: () => undefined,
@@ -222,6 +223,32 @@ test('real answers fit the schemas that the document declares', async () => {
   await api('get', '/incidents');
   await api('get', '/incidents/{number}', { number });
   await api('get', '/incidents/{number}/timeline', { number });
+  const emergency = await fileRequest(server.store, number, [
+    {
+      action: 'endpoint.isolate_host',
+      target: 'ws-7',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 2 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        breakGlass: ['lead'],
+        why: 'two leads',
+      },
+    },
+  ]);
+  const body = { decisionId: '7b0e8a36-7a0c-4a52-9d5c-0b8d7d1f5a11', reason: 'nobody answers' };
+  await api('post', '/approvals/{id}/break-glass', { id: emergency }, { as: 'ana', body });
+  await api('post', '/approvals/{id}/break-glass', { id: emergency }, { body });
+  const { items: open } = (await api('get', '/reviews')) as unknown as { items: { id: string }[] };
+  await api('post', '/reviews/{id}/close', { id: open[0]?.id ?? '' }, { body: { note: 'mine' } });
+  await server.store.db.updateTable('reviews').set({ person: 'lou' }).execute();
+  await api('post', '/reviews/{id}/close', { id: open[0]?.id ?? '' }, { body: { note: 'it was right' } });
+  await check(
+    'get',
+    '/api/v1/policy/explain',
+    '/api/v1/policy/explain?action=endpoint.isolate_host&target=fin-ws-042',
+  );
   for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])
     await api('get', path);
   await api('put', '/kill-switch', {}, { body: { on: true, reason: 'r' } });

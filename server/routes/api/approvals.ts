@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { Decided } from '../../../contracts/api';
-import { ApprovalRequest, DecisionInput } from '../../../contracts/approval';
+import { Decided, ReviewNote, ReviewView } from '../../../contracts/api';
+import { ApprovalRequest, BreakGlassInput, DecisionInput } from '../../../contracts/approval';
 import { approvalRequests } from '../../../store/read-models';
+import { closeReview, listReviews } from '../../../store/reviews';
+import { Problem } from '../../problem';
 import { decide } from '../decide';
 import { route, type Route } from '../table';
 import { notFound, type ApiDeps } from './deps';
@@ -57,6 +59,59 @@ export const approvals = ({ store, wake }: ApiDeps): Route[] => [
       const decided = await decide(store, params.id, body, voice);
       wake();
       return decided;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/approvals/{id}/break-glass',
+    id: 'breakGlass',
+    tag: 'approvals',
+    summary: 'Have items done at once, alone, where the policy lets your role; opens a review',
+    permission: 'break_glass',
+    params: Id,
+    body: BreakGlassInput,
+    status: 202,
+    answer: Decided,
+    problems: {
+      404: 'There is no such approval request.',
+      409: 'Settled, or a decisionId that stands for another decision.',
+    },
+    handle: async ({ person, params, body }) => {
+      const voice = { person: person.id, roles: person.roles, channel: 'api' };
+      const decided = await decide(store, params.id, { ...body, verdict: 'break_glass' }, voice);
+      wake();
+      return decided;
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/reviews',
+    id: 'listReviews',
+    tag: 'approvals',
+    summary: 'What was done alone in an emergency and waits for a review, or all, oldest first',
+    permission: 'read',
+    query: z.object({ all: z.enum(['true', 'false']).default('false') }),
+    answer: z.object({ items: z.array(ReviewView) }),
+    handle: async ({ query }) => ({ items: await listReviews(store, query.all === 'true') }),
+  }),
+  route({
+    method: 'post',
+    path: '/reviews/{id}/close',
+    id: 'closeReview',
+    tag: 'approvals',
+    summary: 'Close a review with a note; not your own',
+    permission: 'review',
+    params: Id,
+    body: ReviewNote,
+    answer: ReviewView,
+    problems: { 404: 'There is no such review.', 409: 'It is closed already.' },
+    handle: async ({ person, params, body }) => {
+      const answer = await closeReview(store, params.id, { person: person.id, note: body.note });
+      if (answer === 'not_found') throw notFound('review');
+      if (answer === 'own')
+        throw new Problem(403, 'Forbidden', 'You broke the glass yourself: another lead closes the review.');
+      if (answer === 'closed') throw new Problem(409, 'Conflict', 'It is closed already.');
+      return answer;
     },
   }),
 ];

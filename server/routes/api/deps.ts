@@ -1,4 +1,5 @@
 import type { PlaybookView } from '../../../contracts/api';
+import type { Config } from '../../../contracts/config';
 import type { CorrelateOptions } from '../../../store/correlate';
 import type { SealWitness } from '../../../store/seals';
 import type { Store } from '../../../store/store';
@@ -7,6 +8,7 @@ import { Problem } from '../../problem';
 /** What the routes of the API work with. */
 export interface ApiDeps {
   store: Store;
+  config: Pick<Config, 'policy' | 'connections' | 'budgets'>;
   playbooks: readonly PlaybookView[];
   /** How alerts are joined to incidents; for what a person starts or detaches. */
   correlation: CorrelateOptions;

@@ -4,6 +4,7 @@ import { containments } from './containments';
 import type { ApiDeps } from './deps';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
 import { people } from './people';
+import { policy } from './policy';
 import { system } from './system';
 
 /** Every route of `/api/v1`. What is not here does not exist. */
@@ -14,5 +15,6 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...approvals(deps),
   ...containments(deps),
   ...people(deps),
+  ...policy(deps),
   ...system(deps),
 ];

@@ -1,0 +1,125 @@
+import type { z } from 'zod';
+import { PolicyExplanation, PolicyQuestion } from '../../../contracts/api';
+import type { AssetIndex } from '../../../contracts/assets';
+import { whyNotRule, type Requirement } from '../../../contracts/policy';
+import { requirementOn, type PolicyTarget } from '../../../contracts/policy-target';
+import type { Role, Target } from '../../../contracts/values';
+import { budgetUsed } from '../../../store/budgets';
+import { listPeople } from '../../../store/people';
+import { policyVersionOf } from '../../../store/policies';
+import { Problem } from '../../problem';
+import { route, type Route } from '../table';
+import type { ApiDeps } from './deps';
+
+type Asking = Pick<Requirement & { kind: 'approvals' }, 'groups' | 'veto' | 'owners'>;
+
+const KINDS: Readonly<Record<string, Target['kind']>> = {
+  endpoint: 'host',
+  identity: 'account',
+  network: 'ip',
+  data: 'dataset',
+};
+
+/** The target that a name means to an action; `host:ws-1` says the kind itself. */
+function targetNamed(action: string, text: string): Target {
+  const [, said, name] = /^(host|account|ip|file|dataset|person|channel):(.+)$/s.exec(text) ?? [];
+  const kind = (said as Target['kind'] | undefined) ?? KINDS[action.split('.')[0] ?? ''] ?? 'channel';
+  const id = name ?? text;
+  return { kind, key: `${kind}:${id}`, label: id };
+}
+
+/** The asset of a target, and every asset that a product might take its name for. */
+function assetsOf(target: Target, assets: AssetIndex): PolicyTarget {
+  const asset = assets.ofTarget(target);
+  const name = target.label;
+  switch (target.kind) {
+    case 'host':
+      return { asset, mayBe: assets.hostsLike({ name }) };
+    case 'file':
+      return { asset, mayBe: assets.hostsLike({ name: name.split('/')[0] ?? name }) };
+    case 'account':
+      return { asset, mayBe: assets.accountsLike({ name }) };
+    case 'ip':
+      return { asset, mayBe: assets.ipsLike(name) };
+    case 'dataset':
+      return { asset, mayBe: assets.datasetsLike({ name }) };
+    default:
+      return { asset, mayBe: [] };
+  }
+}
+
+async function explain(
+  { store, config, correlation: { assets } }: ApiDeps,
+  question: z.output<typeof PolicyQuestion>,
+): Promise<PolicyExplanation> {
+  const connection = config.connections.find(({ id }) => id === question.connection);
+  if (question.connection !== undefined && connection === undefined)
+    throw new Problem(
+      422,
+      'Unprocessable content',
+      `connection: there is no connection "${question.connection}"; there are ${config.connections.map(({ id }) => id).join(', ')}.`,
+    );
+  const { action, severity, mode } = question;
+  const now = await store.now();
+  const at = question.at === undefined ? now : new Date(question.at);
+  const target = targetNamed(action, question.target);
+  const found = assetsOf(target, assets);
+  const known = { action, severity, mode, connectionTags: connection?.tags ?? [], at };
+  const { requirement, facts } = requirementOn(config.policy, known, found);
+  const passed = config.policy.rules.map((rule) => ({
+    name: rule.name,
+    whyNot: whyNotRule(rule, facts) ?? null,
+  }));
+  const decides = passed.findIndex(({ whyNot }) => whyNot === null);
+  const active = (await listPeople(store)).filter((one) => one.active);
+  const {
+    groups,
+    veto = [],
+    owners = [],
+  }: Asking = requirement.kind === 'approvals' ? requirement : { groups: [] };
+  const holding = (roles: readonly Role[]): { id: string; name: string }[] =>
+    active
+      .filter(
+        (one) =>
+          one.roles.some((role) => role !== 'owner' && roles.includes(role)) ||
+          (roles.includes('owner') && owners.includes(one.id)),
+      )
+      .map(({ id, name }) => ({ id, name }));
+  const spared = found.mayBe.find((one) => one.protected);
+  const budgets = config.budgets.filter(({ actions }) => actions.includes(action));
+  return {
+    policyVersion: policyVersionOf(config.policy),
+    target: target.key,
+    asset: found.asset?.id ?? null,
+    mayBe: found.asset === undefined ? found.mayBe.map(({ id }) => id) : [],
+    protected:
+      spared === undefined ? null : `${spared.id} is protected: nothing is done to it, whoever approves.`,
+    rules: decides < 0 ? passed : passed.slice(0, decides + 1),
+    requirement,
+    seats: groups.map(({ roles, count }) => ({ roles, count, people: holding(roles) })),
+    veto: holding(veto),
+    budgets: await Promise.all(
+      budgets.map(async (budget) => ({
+        id: budget.id,
+        used: await budgetUsed(store, budget, now),
+        limit: budget.limit,
+        windowSeconds: budget.windowSeconds,
+      })),
+    ),
+  };
+}
+
+/** What the policy would ask for. */
+export const policy = (deps: ApiDeps): Route[] => [
+  route({
+    method: 'get',
+    path: '/policy/explain',
+    id: 'explainPolicy',
+    tag: 'policy',
+    summary: 'What the policy as it is now would ask for, of whom, and by which rule',
+    permission: 'read',
+    query: PolicyQuestion,
+    answer: PolicyExplanation,
+    handle: ({ query }) => explain(deps, query),
+  }),
+];
