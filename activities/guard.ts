@@ -23,6 +23,7 @@ import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
+import { budgetsOf, usedUp } from './budgets';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -174,13 +175,9 @@ async function decide(
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
     });
-  const budgets = deps.config.budgets.filter(({ actions }) => actions.includes(prepared.spec.id));
+  const budgets = budgetsOf(deps.config.budgets, prepared);
   const spent = await takeBudget(tx, budgets, prepared.actionKey, at);
-  if (spent !== undefined)
-    return hold(context, prepared, {
-      type: 'budget_exceeded',
-      message: `The budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s) is used up.`,
-    });
+  if (spent !== undefined) return hold(context, prepared, usedUp(spent));
   if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey))) {
     await returnBudget(tx, prepared.actionKey);
     return { kind: 'result', result: busy(prepared) };

@@ -80,11 +80,16 @@ export const ServedBlocklist = z
     path: ['secrets'],
   });
 
-/** Blast-radius budget: at most `limit` effects of these actions in a window, over the whole estate. */
+/** Blast-radius budget: at most `limit` effects of these actions in a window. */
 export const BudgetConfig = z
   .object({
     id,
     actions: z.array(z.string()).min(1),
+    /**
+     * What has the limit for itself: the whole estate, each connection, or each `site` of the assets. Targets whose site
+     * the assets don't tell share one limit among them.
+     */
+    per: z.enum(['estate', 'connection', 'site']).default('estate'),
     limit: z.number().int().min(0),
     windowSeconds: z.number().int().min(1),
   })

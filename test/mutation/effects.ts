@@ -212,7 +212,7 @@ export const EFFECTS: readonly Mutant[] = [
   ...of('store/budgets.ts', [
     [
       'budget lock',
-      '    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${budget.id}`}))`.execute(tx);',
+      '    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${name}`}))`.execute(tx);',
       '',
       RACES,
       'a hundred incidents in two processes',

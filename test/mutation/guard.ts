@@ -1,4 +1,4 @@
-import { FORGED, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
+import { FORGED, GUARDRAILS, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
 
 export const GUARD: readonly Mutant[] = [
   ...of('activities/guard.ts', [
@@ -144,6 +144,36 @@ export const GUARD: readonly Mutant[] = [
       '',
       RUNNER,
       'another lease than was approved is refused',
+    ],
+  ]),
+  ...of('activities/budgets.ts', [
+    [
+      'a limit of each site',
+      "(site === undefined ? 'no site' : `site ${site}`)",
+      '(site === undefined ? "no site" : "site")',
+      GUARDRAILS,
+      'per site: each has its own limit',
+    ],
+    [
+      'every site that it may be at',
+      'mayBe.length > 0 || asset === undefined',
+      'asset === undefined',
+      GUARDRAILS,
+      'what may be at one of two sites',
+    ],
+    [
+      'a limit of each connection',
+      'return [`connection ${route.id}`];',
+      "return ['connection'];",
+      GUARDRAILS,
+      'per connection: each has its own limit',
+    ],
+    [
+      'a limit of the estate',
+      "      return [''];",
+      '      return [`connection ${route.id} ${String(asset?.site)}`];',
+      GUARDRAILS,
+      'for the whole estate',
     ],
   ]),
   ...of('activities/untouchable.ts', [

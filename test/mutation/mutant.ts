@@ -14,6 +14,7 @@ export const RUNNER = 'test/activities/runner.test.ts';
 export const FORGED = 'test/activities/forged.test.ts';
 export const PROTECTED = 'test/activities/protected.test.ts';
 export const RACES = 'test/activities/races.test.ts';
+export const GUARDRAILS = 'test/activities/guardrails.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
