@@ -24,6 +24,7 @@ import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { budgetsOf, usedUp } from './budgets';
+import { closedForItem } from './maintenance';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -144,6 +145,8 @@ async function decide(
       type: 'rejected',
       message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
     });
+  const closed = closedForItem(deps.config.maintenance, prepared, at);
+  if (closed?.mode === 'deny') return refuse(context, prepared, 'denied', closed.failure);
 
   const requirement = await withCleanCheck(tx, prepared, requirementOf(prepared, incident, context.policy));
   if (requirement.kind === 'never')
@@ -175,6 +178,7 @@ async function decide(
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
     });
+  if (closed !== undefined) return hold(context, prepared, closed.failure);
   const budgets = budgetsOf(deps.config.budgets, prepared);
   const spent = await takeBudget(tx, budgets, prepared.actionKey, at);
   if (spent !== undefined) return hold(context, prepared, usedUp(spent));
@@ -340,6 +344,8 @@ async function resume(
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
     });
+  const closed = claim.token === null ? closedForItem(deps.config.maintenance, prepared, at) : undefined;
+  if (closed !== undefined) return hold(context, prepared, closed.failure);
   if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
     return { kind: 'result', result: busy(prepared) };
   const next = await takeOverClaim(context.tx, claim, deps.owner, at);

@@ -2,12 +2,14 @@ import type { ActionId } from '../contracts/actions';
 import { actionSpec } from '../contracts/actions';
 import { CordonError, type Failure } from '../contracts/errors';
 import type { WaveItem } from '../contracts/messages';
+import type { Target } from '../contracts/values';
 import { actionKey, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { dropHolder, holdersOf, markReleased, markReleaseFailed } from '../store/leases';
 import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
+import { closedFor } from './maintenance';
 import { releaseOf, type WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { isAlive, itemHashOf } from './guard';
@@ -128,7 +130,7 @@ export class LeaseKeeper {
         continue;
       }
       // Nobody asks for this one now, so it waits like any other effect.
-      if (held) continue;
+      if (held || this.#isClosed(lease, at)) continue;
       const { status } = await this.release({
         leaseId: lease.id,
         by: 'cordon',
@@ -137,6 +139,16 @@ export class LeaseKeeper {
       count[status === 'failed' ? 'failed' : 'released']++;
     }
     return count;
+  }
+
+  /** A window stands against taking it back now. */
+  #isClosed(
+    { target_kind: kind, target_key: key, target_label: label, inverse }: Row<'leases'>,
+    at: Date,
+  ): boolean {
+    const asset = this.deps.assets.ofTarget({ kind: kind as Target['kind'], key, label });
+    const what = { action: inverse, assets: asset === undefined ? [] : [asset] };
+    return closedFor(this.deps.config.maintenance, what, at) !== undefined;
   }
 
   async #extend(lease: Row<'leases'>, at: Date): Promise<void> {

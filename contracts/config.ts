@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Asset } from './assets';
+import { MaintenanceWindow } from './maintenance';
 import { Policy } from './policy';
 import { Secret } from './secret';
 import { Role } from './values';
@@ -105,6 +106,7 @@ export const Config = z
     assets: z.array(Asset).default([]),
     policy: Policy,
     budgets: z.array(BudgetConfig).default([]),
+    maintenance: z.array(MaintenanceWindow).default([]),
     correlation: z
       .object({
         windowMinutes: z

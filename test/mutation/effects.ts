@@ -129,7 +129,7 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'nothing lapses under the kill switch',
-      '      if (held) continue;',
+      '      if (held || this.#isClosed(lease, at)) continue;',
       '',
       LEASES,
       'with the kill switch on nothing lapses',

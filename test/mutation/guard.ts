@@ -97,6 +97,27 @@ export const GUARD: readonly Mutant[] = [
       'holds no unit meanwhile',
     ],
     [
+      'maintenance that denies',
+      "if (closed?.mode === 'deny')",
+      'if (false)',
+      GUARDRAILS,
+      'denies where it says so',
+    ],
+    [
+      'maintenance that holds',
+      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  const budgets',
+      '  const budgets',
+      GUARDRAILS,
+      'takes no unit of a budget meanwhile',
+    ],
+    [
+      'maintenance on resuming',
+      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  if (prepared.lockKey',
+      '  if (prepared.lockKey',
+      GUARDRAILS,
+      'that begins while a product is away',
+    ],
+    [
       'claim before act',
       'await insertClaims(context.tx, newClaims);',
       '',
@@ -174,6 +195,55 @@ export const GUARD: readonly Mutant[] = [
       '      return [`connection ${route.id} ${String(asset?.site)}`];',
       GUARDRAILS,
       'for the whole estate',
+    ],
+  ]),
+  ...of('activities/maintenance.ts', [
+    [
+      'reading goes on',
+      'windows.length === 0 || spec.readOnly',
+      'windows.length === 0',
+      GUARDRAILS,
+      'never holds reading',
+    ],
+    [
+      'what it may be',
+      'asset === undefined ? mayBe : [asset, ...mayBe]',
+      'asset === undefined ? [] : [asset]',
+      GUARDRAILS,
+      'concerns only its targets and actions',
+    ],
+    [
+      'its actions only',
+      'actions !== undefined && !actions.includes(action)',
+      'false',
+      GUARDRAILS,
+      'concerns only its targets and actions',
+    ],
+    ['change windows', '!== window.onlyWithin', '!== false', GUARDRAILS, 'is done only within it'],
+    [
+      'the one that denies first',
+      "window.mode === 'deny' ? Number.MAX_SAFE_INTEGER / 2 : 0",
+      '0',
+      GUARDRAILS,
+      'that denies goes before one that holds longer',
+    ],
+  ]),
+  ...of('activities/leases.ts', [
+    [
+      'nothing lapses in a window',
+      'if (held || this.#isClosed(lease, at)) continue;',
+      'if (held) continue;',
+      GUARDRAILS,
+      'lets nothing lapse',
+    ],
+  ]),
+  ...of('contracts/maintenance.ts', [
+    [
+      'clocks that are put forward',
+      'n = Math.max(1, wait - SHIFT_MINUTES)',
+      'n = wait',
+      'test/contracts/maintenance.test.ts',
+      'the clocks go forward',
     ],
   ]),
   ...of('activities/untouchable.ts', [
