@@ -1,3 +1,4 @@
+import { LeaseAuditor } from './audit';
 import { CordonError } from '../contracts/errors';
 import {
   incidentWorkflowId,
@@ -52,6 +53,7 @@ export function createActivities(
     },
     sweepLeases: () => leases.sweep(),
     releaseLease: (input) => leases.release(input),
+    auditLeases: ({ audit }) => new LeaseAuditor(deps, callOf()).run(audit),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
     close: () => runner.close(),
   };

@@ -271,7 +271,11 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** An adapter that ignores its own time limit must not hold up the wave. */
-async function withTimeout<T>(work: () => Promise<T>, limitMs: number, signal: AbortSignal): Promise<T> {
+export async function withTimeout<T>(
+  work: () => Promise<T>,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<T> {
   if (signal.aborted) throw new CordonError('cancelled', 'The attempt was cancelled.');
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -29,6 +29,7 @@ export const JOURNAL_KINDS = [
   'lease_holder_released',
   'lease_released',
   'lease_release_failed',
+  'lease_audit_mismatch',
   'evidence_stored',
   'note_added',
   'verdict_given',

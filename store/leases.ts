@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject, Target } from '../contracts/values';
 import type { Row } from './schema';
-import type { Tx } from './store';
+import type { Store, Tx } from './store';
 
 /** The lease in force of one effect, locked: whoever joins or leaves it does so one after another. */
 export function leaseOf(
@@ -43,7 +43,7 @@ export function leaseHeldBy(
 }
 
 /** Incidents that hold a lease now. */
-export async function holdersOf(tx: Tx, leaseId: string): Promise<string[]> {
+export async function holdersOf(tx: Store['db'], leaseId: string): Promise<string[]> {
   const rows = await tx
     .selectFrom('lease_holders')
     .select('incident')

@@ -2,7 +2,8 @@ import type { JsonObject } from '../contracts/values';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
-export type OutboxKind = 'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back';
+export type OutboxKind =
+  'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back' | 'audit_leases';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;

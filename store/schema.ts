@@ -189,6 +189,15 @@ export interface Leases {
   released_at: OptionalTime;
   release_attempts: Generated<number>;
   last_error: string | null;
+  /** When an audit first found that the product no longer has it. */
+  lost_at: OptionalTime;
+}
+export interface LeaseAudits {
+  id: string;
+  asked_by: string;
+  asked_at: Time;
+  finished_at: OptionalTime;
+  rows: ColumnType<Json | null, string | null | undefined, string | null>;
 }
 export interface LeaseHolders {
   lease_id: string;
@@ -290,7 +299,7 @@ export interface IncidentCounters {
   last: number;
 }
 
-/** All tables. Their meaning is in the first migration beside them. */
+/** All tables. Their meaning is in the migrations beside them. */
 export interface Schema {
   deliveries: Deliveries;
   alerts: Alerts;
@@ -308,6 +317,7 @@ export interface Schema {
   leases: Leases;
   lease_holders: LeaseHolders;
   lease_locks: LeaseLocks;
+  lease_audits: LeaseAudits;
   budget_uses: BudgetUses;
   journal: Journal;
   journal_heads: JournalHeads;

@@ -91,6 +91,7 @@ function blocklistsOf(db: Kysely<Schema> | undefined): BlocklistStore {
       db === undefined
         ? Promise.reject(new Skipped('kept in the embedded database, which only Cordon itself opens'))
         : blocklistStore({ db }).get(list, ip),
+    entries: onlyLooking,
     put: onlyLooking,
     remove: onlyLooking,
   };

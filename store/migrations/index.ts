@@ -1,5 +1,9 @@
 import type { Migration } from 'kysely';
 import * as initial from './001-initial';
+import * as guardrails from './003-guardrails';
 
 /** In order of their names. */
-export const MIGRATIONS: Record<string, Migration> = { '001-initial': initial };
+export const MIGRATIONS: Record<string, Migration> = {
+  '001-initial': initial,
+  '003-guardrails': guardrails,
+};

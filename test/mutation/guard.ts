@@ -1,4 +1,4 @@
-import { FORGED, GUARDRAILS, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
+import { AUDIT, FORGED, GUARDRAILS, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
 
 export const GUARD: readonly Mutant[] = [
   ...of('activities/guard.ts', [
@@ -227,6 +227,51 @@ export const GUARD: readonly Mutant[] = [
       GUARDRAILS,
       'that denies goes before one that holds longer',
     ],
+  ]),
+  ...of('activities/audit.ts', [
+    [
+      'lost',
+      "const isLost = !probe.inForce && lease.status === 'in_force';",
+      'const isLost = false;',
+      AUDIT,
+      'what is contained here and not there is lost',
+    ],
+    [
+      'lost is journaled once',
+      "if ((lease?.lost_at === null) !== (finding === 'lost')) return;",
+      "if (finding !== 'lost') return;",
+      AUDIT,
+      'what is contained here and not there is lost',
+    ],
+    [
+      'lost again',
+      "const lostAt = finding === 'lost' ? at : null;",
+      'const lostAt = at;',
+      AUDIT,
+      'what was lost and is in force again may be lost again',
+    ],
+    [
+      'released meanwhile',
+      "if (finding === 'lost' && lease?.status !== 'in_force') {",
+      'if (false) {',
+      AUDIT,
+      'what is released while the product is asked',
+    ],
+    [
+      'what is under way',
+      'for (const key of await this.#underWay()) known.add(key);',
+      '',
+      AUDIT,
+      'what is being contained just now',
+    ],
+    [
+      'looked at again',
+      'if (probe?.inForce === false) return undefined;',
+      '',
+      AUDIT,
+      'what is lifted between the list and the look',
+    ],
+    ['not asked for ever', 'if (failures >= PATIENCE)', 'if (false)', AUDIT, 'is not asked for ever'],
   ]),
   ...of('activities/leases.ts', [
     [

@@ -204,6 +204,9 @@ test('real answers fit the schemas that the document declares', async () => {
     .values({ lease_id: 'lease-1', incident: number, acquired_at: await server.store.now(), reason: 'r' })
     .execute();
   await api('get', '/containments');
+  await api('get', '/containments/audits/{id}', { id: 'latest' });
+  const audit = await api('post', '/containments/audits');
+  await api('get', '/containments/audits/{id}', { id: String(audit['id']) });
   await api('post', '/containments/{id}/release', { id: 'lease-1' }, { body: { reason: 'clean' } });
   await api(
     'post',

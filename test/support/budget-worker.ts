@@ -101,6 +101,7 @@ async function main(work: Work): Promise<void> {
       log: quiet,
       blocklist: {
         get: () => Promise.resolve(null),
+        entries: () => Promise.resolve([]),
         put: () => Promise.resolve(),
         remove: () => Promise.resolve(false),
       },

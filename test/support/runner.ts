@@ -49,6 +49,10 @@ export class World {
   timeoutMs: number | undefined;
   /** What happens in `act` before the product is told; a test may wait here. */
   beforeTold: (call: string) => Promise<void> = () => Promise.resolve();
+  /** What happens before the product says whether something is in force. */
+  beforeProbed: () => Promise<void> = () => Promise.resolve();
+  /** What happens once the product has listed what is in force. */
+  afterListed: () => void = () => undefined;
   /** What happens after the product was told and before it answers. */
   beforeReply: (call: string) => Promise<void> = () => Promise.resolve();
 
@@ -88,10 +92,24 @@ export class World {
     if (spec.delivery !== 'probe' || this.blind.has(id)) return { ...limits, act };
     return {
       ...limits,
-      probe: (input) => Promise.resolve({ inForce: read(input as Input), state: { read: true } }),
+      probe: async (input) => {
+        await this.beforeProbed();
+        return { inForce: read(input as Input), state: { read: true } };
+      },
+      ...(wanted ? { inForce: async () => this.#listed(id) as never } : {}),
       act,
       output: (input) => this.#output(id, input as JsonObject) as never,
     };
+  }
+
+  /** Hosts and addresses on which it is in force, as inputs; for files and accounts the product has no list. */
+  #listed(id: ActionId): object[] {
+    const names = [...this.inForce].flatMap((one) =>
+      one.startsWith(`${id} `) ? [one.slice(id.length + 1)] : [],
+    );
+    this.afterListed();
+    if (id === 'network.block_ip') return names.map((ip) => ({ ip }));
+    return id === 'endpoint.isolate_host' ? names.map((name) => ({ host: { name } })) : [];
   }
 
   #output(id: ActionId, input: JsonObject): JsonObject {
@@ -157,6 +175,7 @@ export function runnerOn(
       log: quiet,
       blocklist: {
         get: () => Promise.resolve(null),
+        entries: () => Promise.resolve([]),
         put: () => Promise.resolve(),
         remove: () => Promise.resolve(false),
       },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Accepted, Reason } from '../../../contracts/api';
-import { Lease } from '../../../contracts/lease';
+import { Lease, LeaseAudit } from '../../../contracts/lease';
+import { readAudit, requestAudit } from '../../../store/lease-audits';
 import { requestRelease } from '../../../store/lease-requests';
 import { containments as read } from '../../../store/read-models';
 import { Problem } from '../../problem';
@@ -19,6 +20,37 @@ export const containments = ({ store, wake }: ApiDeps): Route[] => [
     query: z.object({ all: z.enum(['true', 'false']).default('false') }),
     answer: z.object({ items: z.array(Lease) }),
     handle: async ({ query }) => ({ items: await read(store, query.all === 'true') }),
+  }),
+  route({
+    method: 'post',
+    path: '/containments/audits',
+    id: 'auditContainments',
+    tag: 'containments',
+    summary: 'Compare what is in force here with what the products say; changes nothing there',
+    permission: 'start',
+    status: 202,
+    answer: z.object({ id: z.string() }),
+    handle: async ({ person }) => {
+      const id = await requestAudit(store, `person:${person.id}`);
+      wake();
+      return { id };
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/containments/audits/{id}',
+    id: 'getContainmentAudit',
+    tag: 'containments',
+    summary: 'What an audit found; `latest` is the newest that has ended',
+    permission: 'read',
+    params: z.object({ id: z.string().min(1).max(100) }),
+    answer: LeaseAudit,
+    problems: { 404: 'There is no such audit.' },
+    handle: async ({ params }) => {
+      const audit = await readAudit(store, params.id === 'latest' ? undefined : params.id);
+      if (audit === undefined) throw notFound('audit');
+      return audit;
+    },
   }),
   route({
     method: 'post',
