@@ -107,6 +107,20 @@ export const Config = z
     policy: Policy,
     budgets: z.array(BudgetConfig).default([]),
     maintenance: z.array(MaintenanceWindow).default([]),
+    leases: z
+      .object({
+        /** People are asked so long before a lease is due; by default an hour, or a tenth of its length where that is less. */
+        askBeforeSeconds: z
+          .number()
+          .int()
+          .min(60)
+          .max(30 * 86_400)
+          .optional(),
+        /** From so many extensions by silence on, each one is escalated. */
+        escalateAfter: z.number().int().min(1).max(1000).default(3),
+      })
+      .strict()
+      .default({ escalateAfter: 3 }),
     correlation: z
       .object({
         windowMinutes: z

@@ -92,6 +92,7 @@ export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: stri
         status: 'in_force',
         we_did_it: one.weDidIt,
         expires_at: expires,
+        length_seconds: one.leaseSeconds,
         created_at: one.at,
         last_error: null,
       })
@@ -106,7 +107,13 @@ export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: stri
           : existing.expires_at;
     await tx
       .updateTable('leases')
-      .set({ status: 'in_force', expires_at: later })
+      .set({
+        status: 'in_force',
+        expires_at: later,
+        length_seconds: later === null ? null : Math.max(existing.length_seconds ?? 0, one.leaseSeconds ?? 0),
+        // Somebody needs it longer: the question comes anew.
+        ...(later?.getTime() === existing.expires_at?.getTime() ? {} : { asked_at: null }),
+      })
       .where('id', '=', id)
       .execute();
   }

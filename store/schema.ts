@@ -189,6 +189,12 @@ export interface Leases {
   released_at: OptionalTime;
   release_attempts: Generated<number>;
   last_error: string | null;
+  /** What the longest holder took it for; an extension by silence is as long. Null: until somebody releases it. */
+  length_seconds: ColumnType<number | null, number | null | undefined, number | null>;
+  /** How often silence has extended it since a person did. */
+  extensions: Generated<number>;
+  /** When people were asked what shall become of it. */
+  asked_at: OptionalTime;
   /** When an audit first found that the product no longer has it. */
   lost_at: OptionalTime;
 }

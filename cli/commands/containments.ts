@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import type { Lease, LeaseAudit } from '../../contracts/lease';
 import { api, ApiError } from '../api';
 import { mark, say, show, tell, verb, type Common } from '../output';
@@ -54,6 +54,79 @@ function auditCommand(containments: Command): void {
     });
 }
 
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** A time so long from now. */
+function fromNow(text: string): string {
+  const [, number, unit = ''] = /^(\d{1,4})([mhdw])$/.exec(text) ?? [];
+  if (number === undefined)
+    throw new CommanderError(2, 'cordon.usage', '--for is a time such as 30m, 8h, 2d or 1w.');
+  return new Date(Date.now() + Number(number) * (UNITS_MS[unit] ?? 0)).toISOString();
+}
+
+const path = (lease: string, verb: string): string => `/containments/${encodeURIComponent(lease)}/${verb}`;
+
+type Releasing = Common & { reason: string; incident?: string; target?: string; all?: boolean };
+
+function releaseCommand(containments: Command): void {
+  verb(containments, 'release [lease]', 'take it back; repeated until the product confirms it')
+    .requiredOption('--reason <text>')
+    .option('--incident <number>', 'all that this incident holds; what others hold too stays')
+    .option('--target <name>', 'all of this host, account or address, whoever holds it')
+    .option('--all', 'all there are, whoever holds them')
+    .action(async (lease: string | undefined, { reason, incident, target, all, ...common }: Releasing) => {
+      if ([lease, incident, target, all].filter((one) => one !== undefined).length !== 1)
+        throw new CommanderError(2, 'cordon.usage', 'Give one of: a lease, --incident, --target, --all.');
+      if (lease !== undefined) {
+        tell(
+          common,
+          await api('POST', path(lease, 'release'), { reason }),
+          `The release of ${lease} is under way.`,
+        );
+        return;
+      }
+      if (incident !== undefined) {
+        const answer = await api('POST', `/incidents/${encodeURIComponent(incident)}/rollback`, { reason });
+        tell(common, answer, `The release of all that ${incident} holds is under way.`);
+        return;
+      }
+      const which = target === undefined ? { all: true } : { target };
+      const answer = await api<{ containments: number }>('POST', '/containments/release', {
+        reason,
+        ...which,
+      });
+      tell(common, answer, `The release of ${String(answer.containments)} containment(s) is under way.`);
+    });
+}
+
+function holdCommands(containments: Command): void {
+  verb(containments, 'extend <lease>', 'let it stand so long from now; never shortens it')
+    .requiredOption('--for <time>', '30m, 8h, 2d, 1w')
+    .requiredOption('--reason <text>')
+    .action(async (lease: string, options: Common & { for: string; reason: string }) => {
+      const answer = await api<{ changed: boolean; expiresAt: string | null }>(
+        'POST',
+        path(lease, 'extend'),
+        {
+          until: fromNow(options.for),
+          reason: options.reason,
+        },
+      );
+      const until = answer.expiresAt ?? 'it is released by hand';
+      tell(options, answer, `${answer.changed ? 'It stands' : 'Unchanged: it stands'} until ${until}.`);
+    });
+  verb(containments, 'transfer <lease>', 'hand the hold of one incident over to another')
+    .requiredOption('--to <incident>')
+    .option('--from <incident>', 'needed where several others hold it')
+    .requiredOption('--reason <text>')
+    .action(
+      async (lease: string, { json, ...body }: Common & { to: string; from?: string; reason: string }) => {
+        const answer = await api<{ holders: string[] }>('POST', path(lease, 'transfer'), body);
+        tell({ ...(json === undefined ? {} : { json }) }, answer, `Held by ${answer.holders.join(', ')}.`);
+      },
+    );
+}
+
 /** `cordon containments …` */
 export function containmentCommands(program: Command): void {
   const containments = program.command('containments').description('what is in force');
@@ -73,13 +146,7 @@ export function containmentCommands(program: Command): void {
           .join(', '),
       ]);
     });
-  verb(containments, 'release <lease>', 'take it back; repeated until the product confirms it')
-    .requiredOption('--reason <text>')
-    .action(async (lease: string, options: Common & { reason: string }) => {
-      const answer = await api('POST', `/containments/${encodeURIComponent(lease)}/release`, {
-        reason: options.reason,
-      });
-      tell(options, answer, `The release of ${lease} is under way.`);
-    });
+  releaseCommand(containments);
+  holdCommands(containments);
   auditCommand(containments);
 }

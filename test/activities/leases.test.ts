@@ -190,6 +190,17 @@ describe('leases', () => {
     expect((await kindsOf(store, incident)).filter((kind) => kind === 'lease_extended')).toHaveLength(1);
     expect(world.inForce.size).toBe(1);
   });
+  test('two sweeps at once ask once about what is about to be due', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const incident = await openIncident(store, config);
+    for (let n = 0; n < 10; n++) await settled(one, waveOf(incident, host(`ws-${String(n)}`)));
+    const soon = new Date(Date.now() + 60_000);
+    await store.db.updateTable('leases').set({ expires_at: soon }).execute();
+    await Promise.all([one.sweepLeases(), two.sweepLeases()]);
+    const asked = (await kindsOf(store, incident)).filter((kind) => kind === 'lease_due_soon');
+    expect(asked).toHaveLength(10);
+  });
   test('with the kill switch on nothing lapses; what a person asks for is let through', async () => {
     const config = worldConfig();
     const activities = runner(config);

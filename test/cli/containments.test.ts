@@ -5,7 +5,7 @@ import type { LeaseAuditRow } from '../../contracts/lease';
 import { finishAudit } from '../../store/lease-audits';
 import { inTransaction } from '../../store/store';
 import { until } from '../support/cordon-process';
-import { startTestServer, type TestServer } from '../support/server';
+import { fileIncident, startTestServer, type TestServer } from '../support/server';
 
 const BIN = join(__dirname, '..', '..', 'cli', 'bin.cjs');
 let server: TestServer;
@@ -86,3 +86,70 @@ describe('an audit', () => {
     expect((await server.call('GET', '/api/v1/containments/audits/none')).status).toBe(404);
   });
 });
+
+test('a lead extends, hands over and releases; what is meant is said clearly', async () => {
+  const at = await server.store.now();
+  for (const number of ['INC-2026-900001', 'INC-2026-900002']) await fileIncident(server.store, number);
+  await server.store.db
+    .insertInto('leases')
+    .values({
+      id: 'lease-1',
+      connection: 'edr',
+      integration: 'simulated_edr',
+      simulated: true,
+      action: 'endpoint.isolate_host',
+      inverse: 'endpoint.release_host',
+      inverse_input: '{}',
+      target_kind: 'host',
+      target_key: 'host:ws-1',
+      target_label: 'ws-1',
+      status: 'in_force',
+      we_did_it: true,
+      expires_at: at,
+      created_at: at,
+      last_error: null,
+    })
+    .execute();
+  await server.store.db
+    .insertInto('lease_holders')
+    .values({ lease_id: 'lease-1', incident: 'INC-2026-900001', acquired_at: at, reason: 'r' })
+    .execute();
+  const because = ['--reason', 'forensics'];
+  const extended = await cordon(['containments', 'extend', 'lease-1', '--for', '8h', ...because, '--json']);
+  const { changed, expiresAt } = JSON.parse(extended.out) as { changed: boolean; expiresAt: string };
+  expect(changed).toBe(true);
+  expect(Math.abs(Date.parse(expiresAt) - at.getTime() - 8 * 3_600_000)).toBeLessThan(60_000);
+  expect(await cordon(['containments', 'extend', 'lease-1', '--for', 'soon', ...because])).toMatchObject({
+    code: 2,
+  });
+  const to = ['--to', 'INC-2026-900002'];
+  expect(await cordon(['containments', 'transfer', 'lease-1', ...to, ...because])).toMatchObject({
+    code: 0,
+    out: 'Held by INC-2026-900002.\n',
+  });
+  expect(await cordon(['containments', 'transfer', 'lease-1', ...to, ...because], 'ana')).toMatchObject({
+    code: 1,
+  });
+  expect(await cordon(['containments', 'release', 'lease-1', '--all', ...because])).toMatchObject({
+    code: 2,
+  });
+  for (const which of [['--target', 'ws-1'], ['--all']])
+    expect(await cordon(['containments', 'release', ...which, ...because])).toMatchObject({
+      code: 0,
+      out: 'The release of 1 containment(s) is under way.\n',
+    });
+  await cordon(['containments', 'release', '--incident', 'INC-2026-900002', ...because]);
+  const sent = await server.store.db
+    .selectFrom('outbox')
+    .select(['kind', 'payload'])
+    .where('kind', 'in', ['release_lease', 'roll_back'])
+    .orderBy('id')
+    .execute();
+  expect(sent).toEqual([
+    { kind: 'release_lease', payload: { leaseId: 'lease-1', by: 'person:lea', reason: 'forensics' } },
+    {
+      kind: 'roll_back',
+      payload: { incident: 'INC-2026-900002', by: 'person:lea', reason: 'forensics' },
+    },
+  ]);
+}, 120_000);

@@ -1,4 +1,15 @@
-import { AUDIT, FORGED, GUARDRAILS, LEASES, of, PROTECTED, RACES, RUNNER, type Mutant } from './mutant';
+import {
+  AUDIT,
+  FORGED,
+  GUARDRAILS,
+  LEASE_CHANGES,
+  LEASES,
+  of,
+  PROTECTED,
+  RACES,
+  RUNNER,
+  type Mutant,
+} from './mutant';
 
 export const GUARD: readonly Mutant[] = [
   ...of('activities/guard.ts', [
@@ -273,7 +284,74 @@ export const GUARD: readonly Mutant[] = [
     ],
     ['not asked for ever', 'if (failures >= PATIENCE)', 'if (false)', AUDIT, 'is not asked for ever'],
   ]),
+  ...of('store/lease-changes.ts', [
+    [
+      'never shorter',
+      'if (lease.expires_at === null || lease.expires_at >= until) return',
+      'if (lease.expires_at === null) return',
+      LEASE_CHANGES,
+      'never shortens it',
+    ],
+    ['not into the past', 'if (until <= at)', 'if (false)', LEASE_CHANGES, 'not into the past'],
+    [
+      'not while it is being ended',
+      '  if (lock !== undefined) return true;',
+      '',
+      LEASE_CHANGES,
+      'not while its release is under way',
+    ],
+    [
+      'not while its end waits',
+      'return claim !== undefined;',
+      'return false;',
+      LEASE_CHANGES,
+      'not while its release is under way',
+    ],
+    [
+      'the giver lets go',
+      'await dropHolder(tx, leaseId, giver, at);',
+      '',
+      LEASE_CHANGES,
+      'the first incident lets go of nothing any more',
+    ],
+    [
+      'not to a closed one',
+      "if (incident.status !== 'open')",
+      'if (false)',
+      LEASE_CHANGES,
+      'not to an incident',
+    ],
+    [
+      'asked for once',
+      'meant.filter((row) => !known.has(row.id))',
+      'meant',
+      LEASE_CHANGES,
+      'its files too, and each once',
+    ],
+    [
+      'no other target',
+      "meant = rows.filter((row) => 'all' in which || isNamed(row, which.target))",
+      'meant = rows',
+      LEASE_CHANGES,
+      'its files too, and each once',
+    ],
+  ]),
   ...of('activities/leases.ts', [
+    ['asked before it is due', '    await this.#askAhead(at);', '', LEASE_CHANGES, 'people are asked once'],
+    [
+      'asked once',
+      "          .where('asked_at', 'is', null)\n          .executeTakeFirstOrThrow();",
+      '          .executeTakeFirstOrThrow();',
+      LEASES,
+      'two sweeps at once ask once',
+    ],
+    [
+      'escalated in the end',
+      'const isEscalated = extensions >= escalateAfter;',
+      'const isEscalated = false;',
+      LEASE_CHANGES,
+      'escalates in the end',
+    ],
     [
       'nothing lapses in a window',
       'if (held || this.#isClosed(lease, at)) continue;',
