@@ -12,6 +12,7 @@ import type { Row } from '../store/schema';
 import { inTransaction } from '../store/store';
 import type { Route } from './connections';
 import { asCordonError, withTimeout } from './effect';
+import type { ConnectionGates } from './gates';
 import type { WaveCall } from './run-wave';
 import type { RunnerDeps } from './runner-types';
 
@@ -37,6 +38,7 @@ export class LeaseAuditor {
 
   constructor(
     private readonly deps: RunnerDeps,
+    private readonly gates: ConnectionGates,
     private readonly call: WaveCall,
   ) {
     this.#signal = call.signal ?? new AbortController().signal;
@@ -159,7 +161,7 @@ export class LeaseAuditor {
     { timeoutMs }: Pick<Handler<ActionId>, 'timeoutMs'>,
     work: (context: CallContext) => Promise<T>,
   ): Promise<T> {
-    return route.limited(async () => {
+    return this.gates.through(route, this.#signal, async () => {
       const failures = this.#silent.get(route.id) ?? 0;
       if (failures >= PATIENCE) throw new CordonError('unavailable', `${route.id} did not answer before.`);
       try {

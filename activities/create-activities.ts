@@ -53,7 +53,7 @@ export function createActivities(
     },
     sweepLeases: () => leases.sweep(),
     releaseLease: (input) => leases.release(input),
-    auditLeases: ({ audit }) => new LeaseAuditor(deps, callOf()).run(audit),
+    auditLeases: ({ audit }) => new LeaseAuditor(deps, runner.gates, callOf()).run(audit),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
     close: () => runner.close(),
   };

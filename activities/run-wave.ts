@@ -14,6 +14,7 @@ import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
+import { ConnectionGates } from './gates';
 import { guardWave, type Verdict } from './guard';
 import { writeProgress } from './progress';
 import { resultOf } from './results';
@@ -37,8 +38,11 @@ export class WaveRunner {
   readonly #told = new Set<string>();
   readonly #policies = new Map<string, Policy>();
   readonly #ticker: NodeJS.Timeout;
+  /** What stands before each connection; audits pass it too. */
+  readonly gates: ConnectionGates;
 
   constructor(private readonly deps: RunnerDeps) {
+    this.gates = new ConnectionGates(deps.store, deps.config);
     this.#ticker = setInterval(() => {
       heartbeatClaims(deps.store, deps.owner, [...this.#inFlight.keys()]).catch((error: unknown) => {
         deps.log.warn({ error: String(error) }, 'the heartbeat of claims could not be written');
@@ -160,7 +164,7 @@ export class WaveRunner {
   async #effect(claimed: Claimed): Promise<ItemResult> {
     await this.deps.at?.('claimed', claimed.prepared.actionKey);
     try {
-      const ended = await performEffect(this.deps, claimed, new AbortController().signal);
+      const ended = await performEffect(this.deps, this.gates, claimed, new AbortController().signal);
       return await settle(this.deps, claimed, ended);
     } catch (error) {
       const failure = asCordonError(error);

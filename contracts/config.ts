@@ -28,6 +28,23 @@ export const ConnectionConfig = z
     targets: z.array(z.string()).optional(),
     /** Calls at the same time to this product. */
     concurrency: z.number().int().min(1).max(100).default(5),
+    /** Calls of all processes together: never more than so many in any such time. One step of an action is one call. */
+    rateLimit: z
+      .object({ calls: z.number().int().min(1).max(1000), perSeconds: z.number().int().min(1).max(3600) })
+      .strict()
+      .optional(),
+    /**
+     * After so many calls in a row, within such a time, that the product did not answer, none is made for `openSeconds`; then one
+     * tries. For a product that is one server: where each target answers for itself, one that is off would stop all.
+     */
+    breaker: z
+      .object({
+        failures: z.number().int().min(2).max(1000).default(5),
+        withinSeconds: z.number().int().min(1).max(86_400).default(60),
+        openSeconds: z.number().int().min(1).max(86_400).default(30),
+      })
+      .strict()
+      .optional(),
     /** For connections that bring alerts: how often to poll, in seconds. */
     pollSeconds: z.number().int().min(5).max(86_400).optional(),
     config: z.record(z.string(), z.unknown()).default({}),

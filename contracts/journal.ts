@@ -40,6 +40,8 @@ export const JOURNAL_KINDS = [
   'attention_needed',
   'incident_closed',
   'incident_reopened',
+  'circuit_opened',
+  'circuit_closed',
   'kill_switch_on',
   'kill_switch_off',
   'policy_loaded',

@@ -34,17 +34,11 @@ function notInForce(
   };
 }
 
-/** Somebody has the lock over it, or its inverse is claimed and not settled: it may end whoever holds it. */
+/** Its inverse is claimed and not settled: that may end it, whoever holds it by then. */
 async function isBeingEnded(
   tx: Tx,
-  { connection, action, inverse, target_key: target }: Row<'leases'>,
+  { connection, inverse, target_key: target }: Row<'leases'>,
 ): Promise<boolean> {
-  const lock = await tx
-    .selectFrom('lease_locks')
-    .select('key')
-    .where('key', '=', `${connection}|${action}|${target}`)
-    .executeTakeFirst();
-  if (lock !== undefined) return true;
   const claim = await tx
     .selectFrom('claims')
     .select('action_key')
@@ -125,7 +119,7 @@ export function transferLease(
       .executeTakeFirst();
     if (incident === undefined) return { kind: 'not_found', what: 'incident' };
     if (await isBeingEnded(tx, lease))
-      return { kind: 'refused', why: 'It is being worked on right now: try again when that has ended.' };
+      return { kind: 'refused', why: 'Its release is under way: try again when that has ended.' };
     const holders = await holdersOf(tx, leaseId);
     const others = holders.filter((holder) => holder !== to);
     const giver = from ?? (others.length === 1 ? others[0] : undefined);

@@ -198,6 +198,17 @@ export interface Leases {
   /** When an audit first found that the product no longer has it. */
   lost_at: OptionalTime;
 }
+export interface ConnectionBreakers {
+  connection: string;
+  /** Calls in a row that were not answered, since `failing_since`. */
+  failures: number;
+  failing_since: Time;
+  /** Since when no call is let through; null while all are. */
+  opened_at: OptionalTime;
+  /** When the one call that tries it was let through. */
+  trial_at: OptionalTime;
+  last_error: string;
+}
 export interface LeaseAudits {
   id: string;
   asked_by: string;
@@ -324,6 +335,7 @@ export interface Schema {
   lease_holders: LeaseHolders;
   lease_locks: LeaseLocks;
   lease_audits: LeaseAudits;
+  connection_breakers: ConnectionBreakers;
   budget_uses: BudgetUses;
   journal: Journal;
   journal_heads: JournalHeads;

@@ -25,8 +25,8 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'fence before the act',
-      '    await this.#context.fence();\n    this.#acted = true;',
-      '    this.#acted = true;',
+      '    await this.#context.fence();\n    const acted',
+      '    const acted',
       RACES,
       'the runner fences by itself',
     ],

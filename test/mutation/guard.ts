@@ -1,6 +1,7 @@
 import {
   AUDIT,
   FORGED,
+  GATES,
   GUARDRAILS,
   LEASE_CHANGES,
   LEASES,
@@ -239,6 +240,40 @@ export const GUARD: readonly Mutant[] = [
       'that denies goes before one that holds longer',
     ],
   ]),
+  ...of('activities/gates.ts', [
+    [
+      'an open circuit',
+      '    if (openedAt === null) return;',
+      '    return;',
+      GATES,
+      'opens after so many failures',
+    ],
+    [
+      'one trial at a time',
+      'if (await takeTrial(this.store, id, at)) return;',
+      'return;',
+      GATES,
+      'lets one call try',
+    ],
+    ['the limit', 'if (wait === 0) return;', 'return;', GATES, 'makes an item wait, not fail'],
+  ]),
+  ...of('store/connection-gates.ts', [
+    ['calls that still count', '< ${calls}', '< 1000', GATES, 'never more calls than it says'],
+    [
+      'failures that lie far apart',
+      'const startsAnew = isOld && row.opened_at === null;',
+      'const startsAnew = false;',
+      GATES,
+      'nor failures that lie far apart',
+    ],
+    [
+      'opening is said once',
+      'if (opens && row.opened_at === null)',
+      'if (opens)',
+      GATES,
+      'a trial that fails keeps it open',
+    ],
+  ]),
   ...of('activities/audit.ts', [
     [
       'lost',
@@ -293,13 +328,6 @@ export const GUARD: readonly Mutant[] = [
       'never shortens it',
     ],
     ['not into the past', 'if (until <= at)', 'if (false)', LEASE_CHANGES, 'not into the past'],
-    [
-      'not while it is being ended',
-      '  if (lock !== undefined) return true;',
-      '',
-      LEASE_CHANGES,
-      'not while its release is under way',
-    ],
     [
       'not while its end waits',
       'return claim !== undefined;',

@@ -15,6 +15,7 @@ export const FORGED = 'test/activities/forged.test.ts';
 export const PROTECTED = 'test/activities/protected.test.ts';
 export const AUDIT = 'test/activities/audit.test.ts';
 export const LEASE_CHANGES = 'test/activities/lease-changes.test.ts';
+export const GATES = 'test/activities/gates.test.ts';
 export const RACES = 'test/activities/races.test.ts';
 export const GUARDRAILS = 'test/activities/guardrails.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
