@@ -2,7 +2,7 @@ import { actionSpec, type ActionId } from '../contracts/actions';
 import type { ItemResult } from '../contracts/messages';
 import type { JsonObject } from '../contracts/values';
 import { returnBudget } from '../store/budgets';
-import { dropLeaseLock, settleClaim } from '../store/claims';
+import { dropLeaseLock, keepLeaseLock, settleClaim } from '../store/claims';
 import { appendJournal, type NewEntry } from '../store/journal';
 import { acquireLease, markReleased, markReleaseFailed } from '../store/leases';
 import { inTransaction, type Tx } from '../store/store';
@@ -32,7 +32,9 @@ export async function settle(deps: RunnerDeps, claimed: Claimed, ended: Ended): 
     };
     if (!(await settleClaim(tx, prepared.actionKey, fence, end, at))) return false;
     // Without the lock it can't be said whose effect is in force: the next attempt reads it again.
-    if (prepared.lockKey !== null && !(await dropLeaseLock(tx, prepared.lockKey, prepared.actionKey)))
+    // What the product is still at keeps it: another incident must not tell it the same again, or the opposite.
+    const leave = end.state === 'pending' && end.token !== null ? keepLeaseLock : dropLeaseLock;
+    if (prepared.lockKey !== null && !(await leave(tx, prepared.lockKey, prepared.actionKey)))
       throw new LockLost();
     const entries: NewEntry[] = [entryOf(prepared, at, ended)];
     if (IN_FORCE.has(ended.status)) entries.push(...(await leaseChange(tx, prepared, ended, at)));

@@ -6,6 +6,8 @@ import type { Store, Tx } from './store';
 
 /** A claim whose owner has not been heard of for this long is anybody's. */
 export const CLAIM_STALE_MS = 5_000;
+/** What a product was told and nobody has followed up for this long holds up no other. */
+const ABANDONED_MS = 15 * 60_000;
 
 /** Unique per effect: the same in every retry, another one when the item is done again on purpose. */
 export function actionKey(incident: string, group: string, item: string, occurrence: number): string {
@@ -127,8 +129,8 @@ export async function settleClaim(
 }
 
 /**
- * Takes the lock over acquire and release of one effect for one action key. False while another action has it
- * and is alive.
+ * Takes the lock over acquire and release of one effect for one action key. False while another action has it and is alive, or
+ * while the product still works on what that other was told.
  */
 export async function takeLeaseLock(
   tx: Tx,
@@ -150,14 +152,40 @@ export async function takeLeaseLock(
     .forUpdate()
     .executeTakeFirst();
   if (row === undefined) return false;
-  const stale = at.getTime() - row.heartbeat_at.getTime() > CLAIM_STALE_MS;
-  if (row.owner !== owner && !stale && !isDead(row.owner)) return false;
+  if (row.owner !== owner) {
+    const stale = at.getTime() - row.heartbeat_at.getTime() > CLAIM_STALE_MS;
+    if (!stale && !isDead(row.owner)) return false;
+    if (await isAtTheProduct(tx, row.owner, at)) return false;
+  }
   await tx
     .updateTable('lease_locks')
     .set({ owner, fence: row.fence + 1, heartbeat_at: at })
     .where('key', '=', key)
     .execute();
   return true;
+}
+
+/** Whether the product has accepted a claim's effect and is at it; not when nobody has asked it for its outcome for long. */
+async function isAtTheProduct(tx: Tx, actionKey: string, at: Date): Promise<boolean> {
+  const claim = await tx
+    .selectFrom('claims')
+    .select(['state', 'token', 'again_at'])
+    .where('action_key', '=', actionKey)
+    .executeTakeFirst();
+  if (claim?.state !== 'pending' || claim.token === null) return false;
+  return at.getTime() - (claim.again_at?.getTime() ?? 0) < ABANDONED_MS;
+}
+
+/** Keeps the lock for an action that the product is still at; false when another action has taken it over. */
+export async function keepLeaseLock(tx: Tx, key: string, owner: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('lease_locks')
+    .select('key')
+    .where('key', '=', key)
+    .where('owner', '=', owner)
+    .forUpdate()
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Gives the lock back; false when another action has taken it over. */

@@ -267,3 +267,37 @@ describe('a host goes back when clean', () => {
     expect(await settled(activities, waveOf(incident, whenClean))).toMatchObject({ status: 'awaiting' });
   });
 });
+
+describe('what the product accepted and is still at', () => {
+  const AT_IT = { status: 'pending', againInMs: 60_000 };
+  test('is not told to it again by another incident, which shares it once it is in force', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
+    world.accepts = true;
+    expect(await settled(one, waveOf(first, item()))).toMatchObject(AT_IT);
+    // Longer ago than any owner of a claim may be silent.
+    await store.db.updateTable('lease_locks').set({ heartbeat_at: LONG_AGO }).execute();
+    expect((await two.runWave(waveOf(second, item()))).items[0]).toMatchObject({ status: 'running' });
+    expect(world.calls).toHaveLength(1);
+    world.accepts = false;
+    world.inForce.add('endpoint.isolate_host ws-1');
+    await store.db.updateTable('claims').set({ again_at: new Date() }).execute();
+    expect(await settled(one, waveOf(first, item()))).toMatchObject({ status: 'succeeded' });
+    expect(await settled(two, waveOf(second, item()))).toMatchObject({ status: 'already' });
+    expect(world.calls).toHaveLength(1);
+    expect(await holders()).toEqual([first, second].sort());
+    expect(await leases()).toMatchObject([{ we_did_it: true }]);
+  });
+  test('holds up nobody when nobody has asked for its outcome for long', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
+    world.accepts = true;
+    await settled(one, waveOf(first, item()));
+    world.accepts = false;
+    await store.db.updateTable('lease_locks').set({ heartbeat_at: LONG_AGO }).execute();
+    await store.db.updateTable('claims').set({ again_at: LONG_AGO }).execute();
+    expect(await settled(two, waveOf(second, item()))).toMatchObject({ status: 'succeeded' });
+  });
+});

@@ -319,6 +319,31 @@ export const GUARD: readonly Mutant[] = [
     ],
     ['not asked for ever', 'if (failures >= PATIENCE)', 'if (false)', AUDIT, 'is not asked for ever'],
   ]),
+  ...of('activities/settle.ts', [
+    [
+      'the lock of what the product is at',
+      "end.state === 'pending' && end.token !== null ? keepLeaseLock : dropLeaseLock",
+      'dropLeaseLock',
+      LEASES,
+      'is not told to it again by another incident',
+    ],
+  ]),
+  ...of('store/claims.ts', [
+    [
+      'what the product is at',
+      '    if (await isAtTheProduct(tx, row.owner, at)) return false;',
+      '',
+      LEASES,
+      'is not told to it again by another incident',
+    ],
+    [
+      'not for ever',
+      'return at.getTime() - (claim.again_at?.getTime() ?? 0) < ABANDONED_MS;',
+      'return true;',
+      LEASES,
+      'holds up nobody when nobody has asked',
+    ],
+  ]),
   ...of('store/lease-changes.ts', [
     [
       'never shorter',

@@ -49,6 +49,8 @@ export class World {
   timeoutMs: number | undefined;
   /** What happens in `act` before the product is told; a test may wait here. */
   beforeTold: (call: string) => Promise<void> = () => Promise.resolve();
+  /** The product accepts what it is told and is at it for as long as this is so. */
+  accepts = false;
   /** What happens before the product says whether something is in force. */
   beforeProbed: () => Promise<void> = () => Promise.resolve();
   /** What happens once the product has listed what is in force. */
@@ -70,6 +72,7 @@ export class World {
       const fault = this.faults.shift();
       if (fault === 'refused') throw new CordonError('rejected', 'no');
       if (fault === 'offline') throw new CordonError('unavailable', 'it is offline');
+      if (this.accepts) return { status: 'pending', token: call, againInMs: 60_000 };
       if (fault === 'unsupported') throw new CordonError('unsupported', 'not this model');
       if (fault !== 'ignored' && fault !== 'garbled') {
         this.applied.push(call);
@@ -98,6 +101,10 @@ export class World {
       },
       ...(wanted ? { inForce: async () => this.#listed(id) as never } : {}),
       act,
+      poll: async (token, input) =>
+        this.accepts
+          ? { status: 'pending', token, againInMs: 60_000 }
+          : { status: 'done', output: this.#output(id, input as JsonObject) as never },
       output: (input) => this.#output(id, input as JsonObject) as never,
     };
   }
