@@ -109,6 +109,8 @@ export async function acquireLease(tx: Tx, one: Acquisition): Promise<{ id: stri
       .updateTable('leases')
       .set({
         status: 'in_force',
+        // Who joined between our act and its outcome found it in force and could not know that it was ours.
+        we_did_it: existing.we_did_it || one.weDidIt,
         expires_at: later,
         length_seconds: later === null ? null : Math.max(existing.length_seconds ?? 0, one.leaseSeconds ?? 0),
         // Somebody needs it longer: the question comes anew.

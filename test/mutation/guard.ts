@@ -344,6 +344,15 @@ export const GUARD: readonly Mutant[] = [
       'holds up nobody when nobody has asked',
     ],
   ]),
+  ...of('store/leases.ts', [
+    [
+      'ours, whoever joined first',
+      '        we_did_it: existing.we_did_it || one.weDidIt,\n',
+      '',
+      'test/activities/lease-model.test.ts',
+      'an effect is in force exactly while a lease holds it',
+    ],
+  ]),
   ...of('store/lease-changes.ts', [
     [
       'never shorter',
