@@ -1,4 +1,4 @@
-import type { ActionId } from '../contracts/actions';
+import { actionSpec, type ActionId } from '../contracts/actions';
 import type { Asset, AssetIndex } from '../contracts/assets';
 import type { Config, ConnectionConfig } from '../contracts/config';
 import { CordonError } from '../contracts/errors';
@@ -90,6 +90,16 @@ export class ConnectionRegistry {
         `The connection ${id} is ${entry.integration.id} now; ${integration} did this: put that back to undo it.`,
       );
     return this.#routeOf(entry, action);
+  }
+
+  /** Every connection with each action of it that can be taken back. */
+  reversible(): [Route, ActionId][] {
+    return this.#entries.flatMap((entry) =>
+      entry.integration.actions
+        .filter((action) => actionSpec(action).inverse !== null)
+        .filter((action) => entry.config.actions?.includes(action) ?? true)
+        .map((action): [Route, ActionId] => [this.#routeOf(entry, action), action]),
+    );
   }
 
   /** The connection itself, for health checks and polling. */

@@ -1,3 +1,4 @@
+import { LeaseAuditor } from './audit';
 import { CordonError } from '../contracts/errors';
 import {
   incidentWorkflowId,
@@ -64,6 +65,7 @@ export function createActivities(
     },
     sweepLeases: () => sweep(deps, leases),
     releaseLease: (input) => leases.release(input),
+    auditLeases: ({ audit }) => new LeaseAuditor(deps, runner.gates, callOf()).run(audit),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
     close: () => runner.close(),
   };

@@ -4,6 +4,7 @@ import type { ItemStatus } from '../contracts/messages';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject } from '../contracts/values';
 import { standing, storeFirstProbe, type Attempted, type Standing } from '../store/claims';
+import type { ConnectionGates } from './gates';
 import { evidenceWriter } from './evidence';
 import type { Claimed, CrashPoint, RunnerDeps } from './runner-types';
 
@@ -29,8 +30,13 @@ export interface Ended {
  * Probe, act, verify. State is read before the act, so that a retry that finds the effect in force knows whose it is; the first
  * reading is never overwritten. What is neither in force nor provable is `unknown` and never repeated by itself.
  */
-export async function performEffect(deps: RunnerDeps, claimed: Claimed, signal: AbortSignal): Promise<Ended> {
-  const attempt = new Attempt(deps, claimed, signal);
+export async function performEffect(
+  deps: RunnerDeps,
+  gates: ConnectionGates,
+  claimed: Claimed,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const attempt = new Attempt(deps, gates, claimed, signal);
   for (let n = 1; ; n++) {
     try {
       return await attempt.once(n);
@@ -39,6 +45,8 @@ export async function performEffect(deps: RunnerDeps, claimed: Claimed, signal: 
       if (!(failure instanceof CordonError) || failure.type === 'fenced' || failure.type === 'cancelled')
         throw failure;
       if (failure.type === 'kill_switch') return attempt.later(failure, 0);
+      // Nothing was told to the product.
+      if (failure.type === 'circuit_open') return attempt.later(failure, failure.options.retryAfterMs ?? 0);
       if (!isRetryable(failure.type) && !failure.maybeApplied)
         return {
           status: failure.type === 'unsupported' ? 'unsupported' : 'failed',
@@ -73,6 +81,7 @@ class Attempt {
 
   constructor(
     private readonly deps: RunnerDeps,
+    private readonly gates: ConnectionGates,
     private readonly claimed: Claimed,
     private readonly signal: AbortSignal,
   ) {
@@ -143,8 +152,10 @@ class Attempt {
       };
     }
     await this.#fence(known);
-    this.#acted = true;
-    const acted = await this.#call((context) => this.#handler.act(input, context, this.#first));
+    const acted = await this.#call((context) => {
+      this.#acted = true;
+      return this.#handler.act(input, context, this.#first);
+    });
     await this.#at('acted');
     return this.#conclude(acted);
   }
@@ -231,7 +242,7 @@ class Attempt {
       },
     };
     try {
-      return await this.claimed.prepared.route.limited(() =>
+      return await this.gates.through(this.claimed.prepared.route, this.signal, () =>
         withTimeout(() => work(context), this.#handler.timeoutMs ?? CALL_TIMEOUT_MS, this.signal),
       );
     } catch (error) {
@@ -277,7 +288,11 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** An adapter that ignores its own time limit must not hold up the wave. */
-async function withTimeout<T>(work: () => Promise<T>, limitMs: number, signal: AbortSignal): Promise<T> {
+export async function withTimeout<T>(
+  work: () => Promise<T>,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<T> {
   if (signal.aborted) throw new CordonError('cancelled', 'The attempt was cancelled.');
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -1,4 +1,5 @@
 import { ACTIONS } from '../contracts/actions';
+import { budgetsOf, usedUp } from '../contracts/budgets';
 import type { Policy } from '../contracts/policy';
 import { countAtExpiry, countVotes, type Requirement } from '../contracts/policy';
 import type { Failure } from '../contracts/errors';
@@ -27,6 +28,7 @@ import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, type ToAsk } from './ask';
+import { closedForItem } from './maintenance';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -162,6 +164,8 @@ async function decide(
       type: 'rejected',
       message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
     });
+  const closed = closedForItem(deps.config.maintenance, prepared, at);
+  if (closed?.mode === 'deny') return refuse(context, prepared, 'denied', closed.failure);
 
   const requirement = await withCleanCheck(
     tx,
@@ -197,13 +201,10 @@ async function decide(
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
     });
-  const budgets = deps.config.budgets.filter(({ actions }) => actions.includes(prepared.spec.id));
+  if (closed !== undefined) return hold(context, prepared, closed.failure);
+  const budgets = budgetsOf(deps.config.budgets, prepared);
   const spent = await takeBudget(tx, budgets, prepared.actionKey, at);
-  if (spent !== undefined)
-    return hold(context, prepared, {
-      type: 'budget_exceeded',
-      message: `The budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s) is used up.`,
-    });
+  if (spent !== undefined) return hold(context, prepared, usedUp(spent));
   return { kind: 'go', met };
 }
 
@@ -307,6 +308,8 @@ async function resume(
       type: 'kill_switch',
       message: 'The kill switch is on: effects wait until it is lifted.',
     });
+  const closed = claim.token === null ? closedForItem(deps.config.maintenance, prepared, at) : undefined;
+  if (closed !== undefined) return hold(context, prepared, closed.failure);
   if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
     return { kind: 'result', result: busy(prepared) };
   const next = await takeOverClaim(context.tx, claim, deps.owner, at);

@@ -1,18 +1,25 @@
 import type { ActionId } from '../contracts/actions';
 import { actionSpec } from '../contracts/actions';
 import { CordonError, type Failure } from '../contracts/errors';
+import type { JournalKind } from '../contracts/journal';
 import type { WaveItem } from '../contracts/messages';
+import type { JsonObject, Target } from '../contracts/values';
 import { actionKey, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
 import { appendJournal } from '../store/journal';
+import { attention, raiseAttention } from '../store/lease-attention';
 import { dropHolder, holdersOf, markReleased, markReleaseFailed } from '../store/leases';
 import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
+import { closedFor } from './maintenance';
 import { releaseOf, type WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { isAlive, itemHashOf } from './guard';
 
 const MAX_SWEEP = 100;
+const ASK_BEFORE_MS = 3_600_000;
+const MIN_EXTENSION_MS = 3_600_000;
+const ESCALATED = ['lease_escalated'] as const;
 
 export interface ReleaseResult {
   status: 'released' | 'shared' | 'failed';
@@ -119,6 +126,7 @@ export class LeaseKeeper {
       .orderBy('expires_at')
       .limit(MAX_SWEEP)
       .execute();
+    await this.#askAhead(at);
     const count = { due: 0, released: 0, failed: 0 };
     const held = await isKillSwitchOn(this.deps.store.db);
     for (const lease of rows) {
@@ -128,7 +136,7 @@ export class LeaseKeeper {
         continue;
       }
       // Nobody asks for this one now, so it waits like any other effect.
-      if (held) continue;
+      if (held || this.#isClosed(lease, at)) continue;
       const { status } = await this.release({
         leaseId: lease.id,
         by: 'cordon',
@@ -139,40 +147,85 @@ export class LeaseKeeper {
     return count;
   }
 
+  /** A window stands against taking it back now. */
+  #isClosed(
+    { target_kind: kind, target_key: key, target_label: label, inverse }: Row<'leases'>,
+    at: Date,
+  ): boolean {
+    const asset = this.deps.assets.ofTarget({ kind: kind as Target['kind'], key, label });
+    const what = { action: inverse, assets: asset === undefined ? [] : [asset] };
+    return closedFor(this.deps.config.maintenance, what, at) !== undefined;
+  }
+
+  /** Silence extends by the lease's own length; after so many times it is escalated as well. */
   async #extend(lease: Row<'leases'>, at: Date): Promise<void> {
+    const { escalateAfter } = this.deps.config.leases;
     await inTransaction(this.deps.store, async (tx) => {
-      const length = lease.expires_at === null ? 0 : lease.expires_at.getTime() - lease.created_at.getTime();
-      const until = new Date(at.getTime() + Math.max(length, 3_600_000));
+      const until = new Date(at.getTime() + Math.max(lengthOf(lease), MIN_EXTENSION_MS));
       const { numUpdatedRows } = await tx
         .updateTable('leases')
-        .set({ expires_at: until })
+        .set((eb) => ({ expires_at: until, asked_at: null, extensions: eb('extensions', '+', 1) }))
         .where('id', '=', lease.id)
         .where('status', '=', 'in_force')
         .where('expires_at', '<=', at)
         .executeTakeFirstOrThrow();
       if (numUpdatedRows !== 1n) return;
-      for (const incident of await holdersOf(tx, lease.id)) {
-        const data = {
-          lease: lease.id,
-          action: lease.action,
-          target: lease.target_key,
-          until: until.toISOString(),
-        };
-        await appendJournal(
-          tx,
-          { incident, at, actor: 'cordon', kind: 'lease_due', data },
-          { incident, at, actor: 'cordon', kind: 'lease_extended', data },
-        );
-        await tx
-          .updateTable('incidents')
-          .set({
-            attention: `The containment of ${lease.target_label} was due and was extended: release it, or let it stand.`,
-          })
-          .where('number', '=', incident)
-          .where('attention', 'is', null)
-          .execute();
-      }
+      const extensions = lease.extensions + 1;
+      const isEscalated = extensions >= escalateAfter;
+      await this.#tell(tx, lease, at, ['lease_due', 'lease_extended', ...(isEscalated ? ESCALATED : [])], {
+        until: until.toISOString(),
+        extensions,
+      });
+      const text = isEscalated ? attention.escalated(lease, extensions) : attention.due(lease);
+      await raiseAttention(tx, lease.id, text, { evenIfRaised: isEscalated });
     });
+  }
+
+  /** What is about to be due: people are asked once, while there is time to answer. */
+  async #askAhead(at: Date): Promise<void> {
+    const { askBeforeSeconds } = this.deps.config.leases;
+    const longest = askBeforeSeconds === undefined ? ASK_BEFORE_MS : askBeforeSeconds * 1000;
+    const soon = await this.deps.store.db
+      .selectFrom('leases')
+      .selectAll()
+      .where('status', '=', 'in_force')
+      .where('asked_at', 'is', null)
+      .where('expires_at', '>', at)
+      .where('expires_at', '<=', new Date(at.getTime() + longest))
+      .orderBy('expires_at')
+      .limit(MAX_SWEEP)
+      .execute();
+    for (const lease of soon) {
+      const ahead = askBeforeSeconds === undefined ? Math.min(longest, lengthOf(lease) / 10) : longest;
+      const left = (lease.expires_at?.getTime() ?? 0) - at.getTime();
+      // What may lapse lapses: there is nothing to ask.
+      if (left > ahead || actionSpec(lease.action as ActionId).mayLapse) continue;
+      await inTransaction(this.deps.store, async (tx) => {
+        const { numUpdatedRows } = await tx
+          .updateTable('leases')
+          .set({ asked_at: at })
+          .where('id', '=', lease.id)
+          .where('status', '=', 'in_force')
+          .where('asked_at', 'is', null)
+          .executeTakeFirstOrThrow();
+        if (numUpdatedRows !== 1n) return;
+        await this.#tell(tx, lease, at, ['lease_due_soon'], { until: lease.expires_at?.toISOString() ?? '' });
+        await raiseAttention(tx, lease.id, attention.dueSoon(lease), { evenIfRaised: false });
+      });
+    }
+  }
+
+  /** Journals it for each incident that holds the lease. */
+  async #tell(
+    tx: Tx,
+    lease: Row<'leases'>,
+    at: Date,
+    kinds: readonly JournalKind[],
+    more: JsonObject,
+  ): Promise<void> {
+    const data = { lease: lease.id, action: lease.action, target: lease.target_key, ...more };
+    for (const incident of await holdersOf(tx, lease.id))
+      await appendJournal(tx, ...kinds.map((kind) => ({ incident, at, actor: 'cordon', kind, data })));
   }
 
   async #start(
@@ -294,6 +347,15 @@ export class LeaseKeeper {
     ]);
     return { prepared, itemHash, attempt: 1, fence: 1, firstProbe: null, token: null };
   }
+}
+
+/** What it was taken for, in ms; for one that was taken before that was written down, how long it has stood. */
+function lengthOf({
+  length_seconds: seconds,
+  expires_at: expires,
+  created_at: created,
+}: Row<'leases'>): number {
+  return seconds === null ? (expires?.getTime() ?? 0) - created.getTime() : seconds * 1000;
 }
 
 async function lastHolder(tx: Tx, leaseId: string): Promise<string> {

@@ -13,6 +13,7 @@ import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/lease
 import type { Row } from '../store/schema';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
+import { ConnectionGates } from './gates';
 import { guardWave, type Verdict } from './guard';
 import { writeProgress } from './progress';
 import { resultOf } from './results';
@@ -37,9 +38,12 @@ export class WaveRunner {
   readonly #policies = new Map<string, Policy>();
   readonly #settler: Settler;
   readonly #ticker: NodeJS.Timeout;
+  /** What stands before each connection; audits pass it too. */
+  readonly gates: ConnectionGates;
 
   constructor(private readonly deps: RunnerDeps) {
     this.#settler = new Settler(deps);
+    this.gates = new ConnectionGates(deps.store, deps.config);
     this.#ticker = setInterval(() => {
       heartbeatClaims(deps.store, deps.owner, [...this.#inFlight.keys()]).catch((error: unknown) => {
         deps.log.warn({ error: String(error) }, 'the heartbeat of claims could not be written');
@@ -160,7 +164,7 @@ export class WaveRunner {
   async #effect(claimed: Claimed): Promise<ItemResult> {
     await this.deps.at?.('claimed', claimed.prepared.actionKey);
     try {
-      const ended = await performEffect(this.deps, claimed, new AbortController().signal);
+      const ended = await performEffect(this.deps, this.gates, claimed, new AbortController().signal);
       const result = await this.#settler.settle(claimed, ended);
       await this.deps.at?.('settled', claimed.prepared.actionKey);
       return result;

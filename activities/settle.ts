@@ -101,7 +101,7 @@ export class Settler {
         at,
       );
       // Without the lock it can't be said whose effect is in force: the next attempt reads it again.
-      if ([...settled.values()].some(({ unlocked }) => !unlocked)) throw new LockLost();
+      if ([...settled.values()].some(({ held }) => !held)) throw new LockLost();
       const ours = ends.filter(({ claimed }) => settled.has(claimed.prepared.actionKey));
       await appendJournal(tx, ...(await changes(tx, ours, at)));
       return ours;

@@ -2,12 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json';
 import { api, hookSecret } from './api';
-import {
-  approvalCommands,
-  containmentCommands,
-  emergencyCommands,
-  killSwitchCommand,
-} from './commands/decisions';
+import { containmentCommands } from './commands/containments';
+import { approvalCommands, emergencyCommands, killSwitchCommand } from './commands/decisions';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';

@@ -21,6 +21,9 @@ export interface Common {
   json?: boolean;
 }
 
+/** Says of a name that its effects are only pretended. */
+export const mark = (simulated: boolean): string => (simulated ? ' (simulated)' : '');
+
 /** Rows for people, JSON for machines. */
 export function show<T>(
   { json }: Common,

@@ -66,6 +66,21 @@ export const Resolution = Reason.extend({
 });
 export const Accepted = z.object({ accepted: z.literal(true) });
 
+/** How long a containment shall stand. */
+export const Extension = Reason.extend({ until: z.iso.datetime({ offset: true }) });
+/** Whose hold goes to whom; `from` may be left out where one other incident holds it. */
+export const Transfer = Reason.extend({
+  from: z.string().min(1).max(100).optional(),
+  to: z.string().min(1).max(100),
+});
+/** One of both: a target by its key or a name of it, or everything. */
+export const ReleaseMany = Reason.extend({
+  target: z.string().trim().min(1).max(1024).optional(),
+  all: z.literal(true).optional(),
+}).refine(({ target, all }) => (target === undefined) !== (all === undefined), {
+  message: 'needs either target or all',
+});
+
 /** An incident that a person starts. */
 export const ManualStart = z
   .object({

@@ -13,6 +13,8 @@ export const Asset = z.object({
   criticality: z.number().int().min(1).max(5).default(3),
   /** Id of the person who decides where the policy asks the asset's `owner`. */
   owner: z.string().max(255).optional(),
+  /** Where it is: a plant, a branch, a data centre. Budgets may hold for each site by itself. */
+  site: z.string().trim().min(1).max(64).optional(),
   /** Never acted upon, whatever anybody approves, until this flag is taken away. */
   protected: z.boolean().default(false),
   /** Seen in many unrelated alerts (proxy, scanner, NAT address, service account): never correlates. */

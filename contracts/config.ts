@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Asset } from './assets';
+import { MaintenanceWindow } from './maintenance';
 import { Policy } from './policy';
 import { Secret } from './secret';
 import { Role } from './values';
@@ -27,6 +28,23 @@ export const ConnectionConfig = z
     targets: z.array(z.string()).optional(),
     /** Calls at the same time to this product. */
     concurrency: z.number().int().min(1).max(100).default(5),
+    /** Calls of all processes together: never more than so many in any such time. One step of an action is one call. */
+    rateLimit: z
+      .object({ calls: z.number().int().min(1).max(1000), perSeconds: z.number().int().min(1).max(3600) })
+      .strict()
+      .optional(),
+    /**
+     * After so many calls in a row, within such a time, that the product did not answer, none is made for `openSeconds`; then one
+     * tries. For a product that is one server: where each target answers for itself, one that is off would stop all.
+     */
+    breaker: z
+      .object({
+        failures: z.number().int().min(2).max(1000).default(5),
+        withinSeconds: z.number().int().min(1).max(86_400).default(60),
+        openSeconds: z.number().int().min(1).max(86_400).default(30),
+      })
+      .strict()
+      .optional(),
     /** For connections that bring alerts: how often to poll, in seconds. */
     pollSeconds: z.number().int().min(5).max(86_400).optional(),
     config: z.record(z.string(), z.unknown()).default({}),
@@ -80,11 +98,16 @@ export const ServedBlocklist = z
     path: ['secrets'],
   });
 
-/** Blast-radius budget: at most `limit` effects of these actions in a window, over the whole estate. */
+/** Blast-radius budget: at most `limit` effects of these actions in a window. */
 export const BudgetConfig = z
   .object({
     id,
     actions: z.array(z.string()).min(1),
+    /**
+     * What has the limit for itself: the whole estate, each connection, or each `site` of the assets. Targets whose site
+     * the assets don't tell share one limit among them.
+     */
+    per: z.enum(['estate', 'connection', 'site']).default('estate'),
     limit: z.number().int().min(0),
     windowSeconds: z.number().int().min(1),
   })
@@ -100,6 +123,21 @@ export const Config = z
     assets: z.array(Asset).default([]),
     policy: Policy,
     budgets: z.array(BudgetConfig).default([]),
+    maintenance: z.array(MaintenanceWindow).default([]),
+    leases: z
+      .object({
+        /** People are asked so long before a lease is due; by default an hour, or a tenth of its length where that is less. */
+        askBeforeSeconds: z
+          .number()
+          .int()
+          .min(60)
+          .max(30 * 86_400)
+          .optional(),
+        /** From so many extensions by silence on, each one is escalated. */
+        escalateAfter: z.number().int().min(1).max(1000).default(3),
+      })
+      .strict()
+      .default({ escalateAfter: 3 }),
     correlation: z
       .object({
         windowMinutes: z

@@ -20,6 +20,8 @@ export const ERROR_TYPES = {
   protected_asset: { retryable: false },
   budget_exceeded: { retryable: false },
   kill_switch: { retryable: true },
+  circuit_open: { retryable: true },
+  maintenance_window: { retryable: true },
   fenced: { retryable: false },
   cancelled: { retryable: false },
   not_verified: { retryable: false },

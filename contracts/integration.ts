@@ -41,6 +41,11 @@ export interface Handler<A extends ActionId> {
   probe?(input: ActionInput<A>, context: CallContext): Promise<Probe>;
   /** Does it. Errors are CordonErrors; `maybeApplied` when the reply, not the request, was lost. */
   act(input: ActionInput<A>, context: CallContext, first: Probe | undefined): Promise<Acted<ActionOutput<A>>>;
+  /**
+   * Everything on which the effect is in force at the product now, whoever brought it about, as inputs of the action: for audits.
+   * Left out where the product has no such list. Throws `unsupported` when it is longer than can be read whole.
+   */
+  inForce?(context: CallContext): Promise<ActionInput<A>[]>;
   /** Asks for the outcome of a pending one. */
   poll?(token: string, input: ActionInput<A>, context: CallContext): Promise<Acted<ActionOutput<A>>>;
   /** Output of an effect that is in force though our reply was lost, or was there before us: from what was read first and now. */
@@ -84,6 +89,7 @@ export interface ConnectTools {
 /** Where the `blocklist` integration keeps its entries, so that every server process can serve them. */
 export interface BlocklistStore {
   get(list: string, ip: string): Promise<{ expiresAt: string | null; reason: string } | null>;
+  entries(list: string): Promise<{ ip: string; expiresAt: string | null }[]>;
   put(list: string, ip: string, entry: { expiresAt: string | null; reason: string }): Promise<void>;
   remove(list: string, ip: string): Promise<boolean>;
 }

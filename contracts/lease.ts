@@ -33,3 +33,39 @@ export const Lease = z.object({
   ),
 });
 export type Lease = z.infer<typeof Lease>;
+
+/** One thing that is in force here, at the product, or at both. */
+export const LeaseAuditRow = z.object({
+  connection: z.string(),
+  simulated: z.boolean(),
+  action: ActionId,
+  target: Target,
+  /** Null where no lease of ours knows of it. */
+  lease: z.string().nullable(),
+  /** What the leases say. */
+  here: z.enum(['in_force', 'releasing', 'none']),
+  /** What the product says; `unknown` where it could not be asked. */
+  there: z.enum(['in_force', 'gone', 'unknown']),
+  /**
+   * agrees. lost: contained here and not there. unleased: contained there and by no lease of ours; somebody else may have done
+   * it. unread: the product did not answer.
+   */
+  finding: z.enum(['agrees', 'lost', 'unleased', 'unread']),
+  /** Why it could not be read. */
+  detail: z.string().nullable(),
+  /** Incidents that hold the lease. */
+  holders: z.array(z.string()),
+});
+export type LeaseAuditRow = z.infer<typeof LeaseAuditRow>;
+
+/** A comparison of the leases with the products. It changes nothing at a product. */
+export const LeaseAudit = z.object({
+  id: z.string(),
+  /** `person:<id>`, or `cordon` for the hourly one. */
+  askedBy: z.string(),
+  askedAt: z.string(),
+  /** Null while it is under way. */
+  finishedAt: z.string().nullable(),
+  items: z.array(LeaseAuditRow),
+});
+export type LeaseAudit = z.infer<typeof LeaseAudit>;

@@ -183,6 +183,10 @@ export interface CordonActivities {
     by: string;
     reason: string;
   }): Promise<{ status: 'released' | 'shared' | 'failed'; failure?: Failure }>;
+  /** Compares the leases with what the products say. `audit`: the one that a person asked for. */
+  auditLeases(input: {
+    audit?: string | undefined;
+  }): Promise<{ leases: number; lost: number; unleased: number; unread: number }>;
   /** Polls one source connection and stores what is new. */
   pollSource(input: { connection: string }): Promise<{ alerts: number }>;
 }
@@ -192,6 +196,7 @@ export const MaintenanceInput = z.discriminatedUnion('task', [
   z.object({ task: z.literal('sweep_leases') }),
   z.object({ task: z.literal('release_lease'), leaseId: z.string(), by: z.string(), reason: z.string() }),
   z.object({ task: z.literal('roll_back'), incident: z.string(), by: z.string(), reason: z.string() }),
+  z.object({ task: z.literal('audit_leases'), audit: z.string().optional() }),
   z.object({ task: z.literal('poll_source'), connection: z.string() }),
 ]);
 export type MaintenanceInput = z.infer<typeof MaintenanceInput>;

@@ -182,6 +182,7 @@ export class Dispatcher {
         return;
       case 'release_lease':
       case 'roll_back':
+      case 'audit_leases':
         await runs.maintenance(
           `maintenance/${kind}/${id}`,
           MaintenanceInput.parse({ task: kind, ...payload }),

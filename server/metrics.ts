@@ -106,6 +106,17 @@ const GAUGES: readonly { name: string; help: string; read: (store: Store) => Pro
     },
   },
   {
+    name: 'cordon_circuits_open',
+    help: 'Connections that nothing is told to because they do not answer.',
+    read: ({ db }) =>
+      count(
+        db
+          .selectFrom('connection_breakers')
+          .select((eb) => eb.fn.countAll<string>().as('n'))
+          .where('opened_at', 'is not', null),
+      ),
+  },
+  {
     name: 'cordon_kill_switch',
     help: '1 while effects are held.',
     read: async ({ db }) => {

@@ -32,6 +32,14 @@ export function blocklistStore({ db }: Pick<Store, 'db'>): BlocklistStore {
         ? null
         : { expiresAt: row.expires_at?.toISOString() ?? null, reason: row.reason };
     },
+    entries: async (list) => {
+      const rows = await db
+        .selectFrom('blocklist_entries')
+        .select(['ip', 'expires_at'])
+        .where('list', '=', list)
+        .execute();
+      return rows.map(({ ip, expires_at }) => ({ ip, expiresAt: expires_at?.toISOString() ?? null }));
+    },
     put: async (list, ip, { expiresAt, reason }) => {
       const values = { reason, expires_at: expiresAt === null ? null : new Date(expiresAt) };
       await db

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
-import type { Config } from '../contracts/config';
+import type { BudgetShare } from '../contracts/budgets';
 import type { Store, Tx } from './store';
 
-type Budget = Config['budgets'][number];
+/** What its uses are filed under. A budget's id has no space, so that no share is another budget. */
+const nameOf = ({ id, share }: BudgetShare): string => (share === '' ? id : `${id} ${share}`);
 
 /**
  * Takes one unit of each budget, or none: returns the first that is used up. Serialised by a lock for the transaction,
@@ -10,21 +11,23 @@ type Budget = Config['budgets'][number];
  */
 export async function takeBudget(
   tx: Tx,
-  budgets: readonly Budget[],
+  budgets: readonly BudgetShare[],
   actionKey: string,
   at: Date,
-): Promise<Budget | undefined> {
-  for (const budget of [...budgets].sort((a, b) => a.id.localeCompare(b.id))) {
-    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${budget.id}`}))`.execute(tx);
+): Promise<BudgetShare | undefined> {
+  const named = budgets.map((budget) => ({ budget, name: nameOf(budget) }));
+  // In one order everywhere: two transactions that want the same locks don't wait for each other.
+  for (const { budget, name } of named.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${name}`}))`.execute(tx);
     const { used } = await usesOf(tx, budget, at)
       .where('action_key', '<>', actionKey)
       .executeTakeFirstOrThrow();
     if (Number(used) >= budget.limit) return budget;
   }
-  for (const budget of budgets)
+  for (const { name } of named)
     await tx
       .insertInto('budget_uses')
-      .values({ budget: budget.id, action_key: actionKey, at })
+      .values({ budget: name, action_key: actionKey, at })
       .onConflict((conflict) =>
         conflict.columns(['budget', 'action_key']).doUpdateSet({ at, returned: false }),
       )
@@ -33,16 +36,16 @@ export async function takeBudget(
 }
 
 /** How many units of a budget are used in the window that ends now. */
-export async function budgetUsed({ db }: Pick<Store, 'db'>, budget: Budget, at: Date): Promise<number> {
+export async function budgetUsed({ db }: Pick<Store, 'db'>, budget: BudgetShare, at: Date): Promise<number> {
   return Number((await usesOf(db, budget, at).executeTakeFirstOrThrow()).used);
 }
 
-const usesOf = (db: Tx | Store['db'], { id, windowSeconds }: Budget, at: Date) =>
+const usesOf = (db: Tx | Store['db'], budget: BudgetShare, at: Date) =>
   db
     .selectFrom('budget_uses')
     .select((eb) => eb.fn.countAll<string>().as('used'))
-    .where('budget', '=', id)
-    .where('at', '>', new Date(at.getTime() - windowSeconds * 1000))
+    .where('budget', '=', nameOf(budget))
+    .where('at', '>', new Date(at.getTime() - budget.windowSeconds * 1000))
     .where('returned', '=', false);
 
 /** Gives the units back of an effect that certainly did not happen. */

@@ -7,6 +7,8 @@ import type { Store, Tx } from './store';
 
 /** A claim whose owner has not been heard of for this long is anybody's. */
 export const CLAIM_STALE_MS = 5_000;
+/** What a product was told and nobody has followed up for this long holds up no other. */
+const ABANDONED_MS = 15 * 60_000;
 
 /** Unique per effect: the same in every retry, another one when the item is done again on purpose. */
 export function actionKey(incident: string, group: string, item: string, occurrence: number): string {
@@ -111,7 +113,7 @@ export interface ClaimOutcome {
   key: string;
   /** The attempt that ended; a newer one has a higher fence. */
   fence: number;
-  /** The lock that it gives back. */
+  /** The lock that it has. */
   lockKey: string | null;
   state: 'done' | 'pending';
   outcome: string;
@@ -122,14 +124,15 @@ export interface ClaimOutcome {
 }
 
 /**
- * Writes how attempts ended and gives their locks back, in one statement. Returns those that were written, by their key; one that a
- * newer attempt has taken over is not among them. `unlocked` is false when another action had taken the lock over.
+ * Writes how attempts ended and gives their locks back, in one statement. What the product is still at keeps its lock: another
+ * incident must not tell it the same again, or the opposite. Returns those that were written, by their key; one that a newer attempt
+ * has taken over is not among them. `held` is false when another action had taken the lock over.
  */
 export async function settleClaims(
   tx: Tx,
   ends: readonly ClaimOutcome[],
   at: Date,
-): Promise<Map<string, { unlocked: boolean }>> {
+): Promise<Map<string, { held: boolean }>> {
   const values = JSON.stringify(
     ends.map(({ key, fence, lockKey, state, outcome, output, failure, token, againAt }) => ({
       action_key: key,
@@ -144,7 +147,7 @@ export async function settleClaims(
       settled_at: state === 'done' ? at : null,
     })),
   );
-  const { rows } = await sql<{ action_key: string; unlocked: boolean }>`
+  const { rows } = await sql<{ action_key: string; held: boolean }>`
     WITH ended AS (
       SELECT * FROM jsonb_to_recordset(${values}::jsonb) AS ended (
         action_key text, fence integer, lock_key text, state text, outcome text, output jsonb, failure jsonb, token text,
@@ -155,15 +158,18 @@ export async function settleClaims(
         token = ended.token, again_at = ended.again_at, settled_at = ended.settled_at
       FROM ended
       WHERE claims.action_key = ended.action_key AND claims.fence = ended.fence AND claims.state = 'claimed'
-      RETURNING claims.action_key, ended.lock_key),
-    unlocked AS (
+      RETURNING claims.action_key, ended.lock_key, ended.state = 'pending' AND ended.token IS NOT NULL AS keeps),
+    dropped AS (
       DELETE FROM lease_locks USING settled
-      WHERE lease_locks.key = settled.lock_key AND lease_locks.owner = settled.action_key
-      RETURNING lease_locks.owner)
-    SELECT action_key, lock_key IS NULL OR action_key IN (SELECT owner FROM unlocked) AS unlocked FROM settled`.execute(
-    tx,
-  );
-  return new Map(rows.map(({ action_key, unlocked }) => [action_key, { unlocked }]));
+      WHERE lease_locks.key = settled.lock_key AND lease_locks.owner = settled.action_key AND NOT settled.keeps
+      RETURNING lease_locks.owner),
+    kept AS (
+      SELECT lease_locks.owner FROM lease_locks
+      JOIN settled ON lease_locks.key = settled.lock_key AND lease_locks.owner = settled.action_key AND settled.keeps
+      FOR UPDATE OF lease_locks)
+    SELECT action_key, lock_key IS NULL OR action_key IN (SELECT owner FROM dropped UNION ALL SELECT owner FROM kept)
+      AS held FROM settled`.execute(tx);
+  return new Map(rows.map(({ action_key, held }) => [action_key, { held }]));
 }
 
 /** Takes those of the locks that nobody has; returns their owners. */
@@ -183,8 +189,8 @@ export async function insertLeaseLocks(
 }
 
 /**
- * Takes the lock over acquire and release of one effect for one action key. False while another action has it
- * and is alive.
+ * Takes the lock over acquire and release of one effect for one action key. False while another action has it and is alive, or
+ * while the product still works on what that other was told.
  */
 export async function takeLeaseLock(
   tx: Tx,
@@ -206,12 +212,26 @@ export async function takeLeaseLock(
     .forUpdate()
     .executeTakeFirst();
   if (row === undefined) return false;
-  const stale = at.getTime() - row.heartbeat_at.getTime() > CLAIM_STALE_MS;
-  if (row.owner !== owner && !stale && !isDead(row.owner)) return false;
+  if (row.owner !== owner) {
+    const stale = at.getTime() - row.heartbeat_at.getTime() > CLAIM_STALE_MS;
+    if (!stale && !isDead(row.owner)) return false;
+    if (await isAtTheProduct(tx, row.owner, at)) return false;
+  }
   await tx
     .updateTable('lease_locks')
     .set({ owner, fence: row.fence + 1, heartbeat_at: at })
     .where('key', '=', key)
     .execute();
   return true;
+}
+
+/** Whether the product has accepted a claim's effect and is at it; not when nobody has asked it for its outcome for long. */
+async function isAtTheProduct(tx: Tx, actionKey: string, at: Date): Promise<boolean> {
+  const claim = await tx
+    .selectFrom('claims')
+    .select(['state', 'token', 'again_at'])
+    .where('action_key', '=', actionKey)
+    .executeTakeFirst();
+  if (claim?.state !== 'pending' || claim.token === null) return false;
+  return at.getTime() - (claim.again_at?.getTime() ?? 0) < ABANDONED_MS;
 }

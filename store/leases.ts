@@ -4,7 +4,7 @@ import type { ActionId } from '../contracts/actions';
 import type { JsonObject, Target } from '../contracts/values';
 import { storableJson } from './canonical';
 import type { Row } from './schema';
-import type { Tx } from './store';
+import type { Store, Tx } from './store';
 
 /** The lease that an incident holds by an action on a target, whatever the connection; locked. */
 export function leaseHeldBy(
@@ -27,7 +27,7 @@ export function leaseHeldBy(
 }
 
 /** Incidents that hold a lease now. */
-export async function holdersOf(tx: Tx, leaseId: string): Promise<string[]> {
+export async function holdersOf(tx: Store['db'], leaseId: string): Promise<string[]> {
   const rows = await tx
     .selectFrom('lease_holders')
     .select('incident')
@@ -102,7 +102,16 @@ export async function acquireLeases(
             : existing.expires_at;
       await tx
         .updateTable('leases')
-        .set({ status: 'in_force', expires_at: later })
+        .set({
+          status: 'in_force',
+          // Who joined between our act and its outcome found it in force and could not know that it was ours.
+          we_did_it: existing.we_did_it || one.weDidIt,
+          expires_at: later,
+          length_seconds:
+            later === null ? null : Math.max(existing.length_seconds ?? 0, one.leaseSeconds ?? 0),
+          // Somebody needs it longer: the question comes anew.
+          ...(later?.getTime() === existing.expires_at?.getTime() ? {} : { asked_at: null }),
+        })
         .where('id', '=', id)
         .execute();
     }
@@ -113,9 +122,9 @@ export async function acquireLeases(
     WITH made AS (
       INSERT INTO leases (
         id, connection, integration, simulated, action, inverse, inverse_input, target_kind, target_key, target_label, status,
-        we_did_it, expires_at, created_at)
+        we_did_it, expires_at, length_seconds, created_at)
       SELECT id, connection, integration, simulated, action, inverse, inverse_input, target_kind, target_key, target_label,
-        status, we_did_it, expires_at, created_at
+        status, we_did_it, expires_at, length_seconds, created_at
       FROM jsonb_populate_recordset(NULL::leases, ${JSON.stringify(made)}::jsonb))
     INSERT INTO lease_holders (lease_id, incident, acquired_at, reason)
     SELECT lease_id, incident, acquired_at, reason
@@ -141,6 +150,7 @@ function newLease(id: string, one: Acquisition, expires: Date | null) {
     status: 'in_force',
     we_did_it: one.weDidIt,
     expires_at: expires,
+    length_seconds: one.leaseSeconds,
     created_at: one.at,
   };
 }

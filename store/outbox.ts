@@ -5,7 +5,14 @@ import type { Store, Tx } from './store';
 
 /** All but `notice` are for Temporal; a notice is for people, and who brings it to them takes it. */
 export type OutboxKind =
-  'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back' | 'notice';
+  | 'start_or_signal'
+  | 'decision'
+  | 'command'
+  | 'wake'
+  | 'release_lease'
+  | 'roll_back'
+  | 'audit_leases'
+  | 'notice';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;

@@ -213,6 +213,32 @@ export interface Leases {
   released_at: OptionalTime;
   release_attempts: Generated<number>;
   last_error: string | null;
+  /** What the longest holder took it for; an extension by silence is as long. Null: until somebody releases it. */
+  length_seconds: ColumnType<number | null, number | null | undefined, number | null>;
+  /** How often silence has extended it since a person did. */
+  extensions: Generated<number>;
+  /** When people were asked what shall become of it. */
+  asked_at: OptionalTime;
+  /** When an audit first found that the product no longer has it. */
+  lost_at: OptionalTime;
+}
+export interface ConnectionBreakers {
+  connection: string;
+  /** Calls in a row that were not answered, since `failing_since`. */
+  failures: number;
+  failing_since: Time;
+  /** Since when no call is let through; null while all are. */
+  opened_at: OptionalTime;
+  /** When the one call that tries it was let through. */
+  trial_at: OptionalTime;
+  last_error: string;
+}
+export interface LeaseAudits {
+  id: string;
+  asked_by: string;
+  asked_at: Time;
+  finished_at: OptionalTime;
+  rows: ColumnType<Json | null, string | null | undefined, string | null>;
 }
 export interface LeaseHolders {
   lease_id: string;
@@ -334,6 +360,8 @@ export interface Schema {
   leases: Leases;
   lease_holders: LeaseHolders;
   lease_locks: LeaseLocks;
+  lease_audits: LeaseAudits;
+  connection_breakers: ConnectionBreakers;
   budget_uses: BudgetUses;
   journal: Journal;
   journal_heads: JournalHeads;

@@ -27,6 +27,8 @@ export async function maintenance(untrusted: unknown): Promise<unknown> {
       return activities.releaseLease({ leaseId: data.leaseId, by: data.by, reason: data.reason });
     case 'roll_back':
       return activities.rollBack({ incident: data.incident, by: data.by, reason: data.reason });
+    case 'audit_leases':
+      return activities.auditLeases({ audit: data.audit });
     case 'poll_source':
       return polling.pollSource({ connection: data.connection });
   }

@@ -3,11 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CommanderError, type Command } from 'commander';
 import type { ReviewView } from '../../contracts/api';
 import type { ApprovalRequest } from '../../contracts/approval';
-import type { Lease } from '../../contracts/lease';
 import { api, ApiError } from '../api';
-import { say, show, tell, verb, type Common } from '../output';
-
-const mark = (simulated: boolean): string => (simulated ? ' (simulated)' : '');
+import { mark, say, show, tell, verb, type Common } from '../output';
 
 const INCIDENT = /^INC-\d{4}-\d{6}$/;
 const ASKED_WITHIN_MS = 30_000;
@@ -153,35 +150,6 @@ export function emergencyCommands(program: Command): void {
       const { note } = options;
       const closed = await api<ReviewView>('POST', `/reviews/${encodeURIComponent(review)}/close`, { note });
       tell(options, closed, `The review of what ${closed.person} did in ${closed.incident} is closed.`);
-    });
-}
-
-/** `cordon containments …` */
-export function containmentCommands(program: Command): void {
-  const containments = program.command('containments').description('what is in force');
-  verb(containments, 'list', 'what is in force, newest first')
-    .option('--all', 'also what was released')
-    .action(async (options: Common & { all?: boolean }) => {
-      const found = await api<{ items: Lease[] }>('GET', `/containments?all=${String(options.all ?? false)}`);
-      show(options, found, ['lease', 'action', 'target', 'status', 'until', 'held by'], (one) => [
-        one.id,
-        one.action + mark(one.simulated),
-        one.target.label,
-        one.status,
-        one.expiresAt ?? 'released by hand',
-        one.holders
-          .filter(({ releasedAt }) => releasedAt === null)
-          .map(({ incident }) => incident)
-          .join(', '),
-      ]);
-    });
-  verb(containments, 'release <lease>', 'take it back; repeated until the product confirms it')
-    .requiredOption('--reason <text>')
-    .action(async (lease: string, options: Common & { reason: string }) => {
-      const answer = await api('POST', `/containments/${encodeURIComponent(lease)}/release`, {
-        reason: options.reason,
-      });
-      tell(options, answer, `The release of ${lease} is under way.`);
     });
 }
 

@@ -10,7 +10,7 @@ import { BadEnvironment, readEnv, type Settings } from '../../temporal-config/en
 import { BadConfig, checkConfig, readConfigFile } from '../up/load-config';
 import { examine, type Finding } from './finding';
 import { sanity } from './sanity';
-import { connections, database, dataFolder, openForLooking, temporal } from './services';
+import { circuits, connections, database, dataFolder, openForLooking, temporal } from './services';
 
 export interface DoctorReport {
   ok: boolean;
@@ -98,7 +98,11 @@ export async function doctor(env: NodeJS.ProcessEnv = process.env): Promise<Doct
           detail: `${use}, secrets present`,
         })),
       );
-      items.push(...(await connections(config, INTEGRATIONS, db, NOT_STARTED)), ...sanity(config));
+      items.push(
+        ...(await connections(config, INTEGRATIONS, db, NOT_STARTED)),
+        ...(await circuits(db)),
+        ...sanity(config),
+      );
     }
   } finally {
     // A database that does not answer does not let go of its connections either.

@@ -82,6 +82,22 @@ export async function temporal({ temporalAddress }: Settings, env: NodeJS.Proces
   });
 }
 
+/** Connections that nothing is told to because they did not answer; none where the database has no such table yet. */
+export async function circuits(db: Kysely<Schema> | undefined): Promise<Finding[]> {
+  if (db === undefined) return [];
+  const rows = await db
+    .selectFrom('connection_breakers')
+    .selectAll()
+    .where('opened_at', 'is not', null)
+    .execute()
+    .catch(() => []);
+  return rows.map(({ connection, opened_at: since, last_error: why }) => ({
+    status: 'warning',
+    what: `connection ${connection}`,
+    detail: `its circuit is open since ${since?.toISOString() ?? ''}: ${why}`,
+  }));
+}
+
 const onlyLooking = () => Promise.reject(new Skipped('the doctor changes nothing'));
 
 /** The block lists as far as the doctor may see them. */
@@ -91,6 +107,7 @@ function blocklistsOf(db: Kysely<Schema> | undefined): BlocklistStore {
       db === undefined
         ? Promise.reject(new Skipped('kept in the embedded database, which only Cordon itself opens'))
         : blocklistStore({ db }).get(list, ip),
+    entries: onlyLooking,
     put: onlyLooking,
     remove: onlyLooking,
   };

@@ -126,6 +126,7 @@ function duplicates(config: Config): string[] {
     'people',
     'assets',
     'budgets',
+    'maintenance',
   ] as const) {
     const seen = new Set<string>();
     for (const { id } of config[list]) {
@@ -149,7 +150,14 @@ function unknownReferences(config: Config): string[] {
     ...config.budgets.flatMap((budget) =>
       budget.actions.map((action) => [`budgets (${budget.id})`, action] as const),
     ),
+    ...config.maintenance.flatMap(({ id, actions = [] }) =>
+      actions.map((action) => [`maintenance (${id})`, action] as const),
+    ),
   ];
+  const assets = new Set(config.assets.flatMap(({ id, tags }) => [id, ...tags]));
+  for (const { id, targets = [] } of config.maintenance)
+    for (const target of targets)
+      if (!assets.has(target)) mistakes.push(`maintenance (${id}): no asset has the id or tag "${target}"`);
   for (const [where, action] of named)
     if (!(action in ACTIONS)) mistakes.push(`${where}: there is no action "${action}"`);
   return mistakes;

@@ -3,10 +3,11 @@ import type { Config } from '../../contracts/config';
 import { MAINTENANCE_WORKFLOW, type MaintenanceInput } from '../../contracts/messages';
 
 const SWEEP_EVERY = '60s';
+const AUDIT_EVERY = '3600s';
 const POLL_PREFIX = 'cordon/poll/';
 
 /**
- * The chores that time brings: leases that are due, connections that are polled. Made once; a change of the interval is taken
+ * The chores that time brings: leases that are due, what is contained compared with the products, connections that are polled. Made once; a change of the interval is taken
  * over, and a connection that is polled no longer loses its schedule.
  */
 export async function schedule(
@@ -16,6 +17,7 @@ export async function schedule(
 ): Promise<void> {
   const chores: [string, string, MaintenanceInput][] = [
     ['cordon/sweep-leases', SWEEP_EVERY, { task: 'sweep_leases' }],
+    ['cordon/audit-leases', AUDIT_EVERY, { task: 'audit_leases' }],
   ];
   for (const connection of config.connections) {
     if (connection.pollSeconds !== undefined)

@@ -35,6 +35,15 @@ export class BlocklistClient {
     return over ? null : entry;
   }
 
+  /** The addresses of all entries that have not run out. */
+  async addresses({ signal }: CallContext): Promise<string[]> {
+    throwIfAborted(signal, 'blocklist: list the entries');
+    const entries = await stored(this.store.entries(this.config.list), false);
+    return entries
+      .filter(({ expiresAt }) => expiresAt === null || Date.parse(expiresAt) > this.now())
+      .map(({ ip }) => ip);
+  }
+
   async put(ip: string, context: CallContext): Promise<void> {
     throwIfAborted(context.signal, `blocklist: block ${ip}`);
     // An entry that stands keeps its expiry and its reason: it may be somebody else's.

@@ -25,6 +25,7 @@ export default defineIntegration({
             return { status: 'done', output: { ip } };
           },
           output: ({ ip }) => ({ ip }),
+          inForce: async (context) => (await client.addresses(context)).map((ip) => ({ ip })),
         },
         'network.unblock_ip': {
           permissions: ['none: the list is kept by Cordon'],

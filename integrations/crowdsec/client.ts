@@ -72,6 +72,19 @@ export class CrowdsecClient {
     return (alerts ?? []).flatMap((alert) => this.#ourBans(alert, ip));
   }
 
+  /** Every address that a ban of ours is in force for. Throws `unsupported` when there may be more than one page of them. */
+  async banned(signal: AbortSignal): Promise<string[]> {
+    const query = { has_active_decision: true, origin: ORIGIN, limit: PAGE };
+    const call = { method: 'GET', path: '/v1/alerts', query, what: 'list our bans' } as const;
+    const alerts = (await this.#call({ ...call, reply: z.array(BanAlert).nullable() }, signal)) ?? [];
+    if (alerts.length >= PAGE)
+      throw new CordonError('unsupported', `crowdsec: more than ${String(PAGE)} bans cannot be listed`);
+    const values = alerts.flatMap(({ decisions }) => (decisions ?? []).map(({ value }) => value));
+    return [...new Set(values.map(canonicalIp))].filter((ip) =>
+      alerts.some((alert) => this.#ourBans(alert, ip).length > 0),
+    );
+  }
+
   /** The ban of this address that this alert made, while it is in force. */
   async banBy(alert: number, ip: string, signal: AbortSignal): Promise<Ban[]> {
     const path = `/v1/alerts/${String(alert)}`;

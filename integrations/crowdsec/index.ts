@@ -42,6 +42,7 @@ export default defineIntegration({
             const alert = now.state['alert'];
             return { ip, ...(typeof alert === 'number' ? { token: String(alert) } : {}) };
           },
+          inForce: async ({ signal }) => (await client.banned(signal)).map((ip) => ({ ip })),
         },
         'network.unblock_ip': {
           permissions: [MACHINE],

@@ -26,6 +26,19 @@ export class EdrClient {
     return first;
   }
 
+  /** Every device that is isolated. */
+  async isolated(signal: AbortSignal): Promise<Device[]> {
+    const { devices } = await this.http.call({
+      method: 'GET',
+      path: '/api/v1/devices',
+      query: { isolated: true },
+      reply: DeviceList,
+      signal,
+      what: 'list the isolated devices',
+    });
+    return devices;
+  }
+
   /** Tells a device to do something; answers the action, done or pending. */
   tell(
     device: Device,

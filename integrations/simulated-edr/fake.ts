@@ -165,6 +165,8 @@ const routes: readonly FakeRoute<EdrState>[] = [
     'GET',
     '/api/v1/devices',
     ({ query }, state) => {
+      if (query.get('isolated') === 'true')
+        return { status: 200, body: { devices: state.devices.filter((one) => one.isolation_id !== null) } };
       const hostname = (query.get('hostname') ?? '').toLowerCase();
       const devices = state.devices.filter((device) => device.hostname.toLowerCase() === hostname);
       if (devices.length === 0 && state.enrolUnknown && hostname !== '') {

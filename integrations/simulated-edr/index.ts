@@ -52,6 +52,8 @@ function isolation(client: EdrClient): Handlers {
         return follow(action, (result) => withToken(host, result.isolation_id));
       },
       output: ({ host }, _first, now) => withToken(host, now.state['isolationId']),
+      inForce: async ({ signal }) =>
+        (await client.isolated(signal)).map(({ hostname }) => ({ host: { name: hostname } })),
     },
     'endpoint.release_host': {
       permissions: ['devices:read', 'devices:contain'],

@@ -1,6 +1,6 @@
 import type { HttpClient } from '../kit/http';
 import { segment } from '../kit/http';
-import { Block } from './schemas';
+import { Block, BlockList } from './schemas';
 
 /** Calls of the simulated firewall. */
 export class FirewallClient {
@@ -16,6 +16,17 @@ export class FirewallClient {
     const query = rule === undefined ? {} : { rule_id: rule };
     const what = `unblock ${ip}`;
     return this.http.call({ method: 'DELETE', path: path(ip), query, reply: Block, signal, what });
+  }
+
+  /** Every address that is blocked. */
+  async blocked(signal: AbortSignal): Promise<string[]> {
+    const call = {
+      method: 'GET',
+      path: '/api/v1/blocks',
+      reply: BlockList,
+      what: 'list the blocks',
+    } as const;
+    return (await this.http.call({ ...call, signal })).blocks.map(({ ip }) => ip);
   }
 
   read(ip: string, signal: AbortSignal): Promise<Block> {

@@ -14,6 +14,14 @@ const stateOf = (ip: string, state: FirewallState) => ({
 
 const routes: readonly FakeRoute<FirewallState>[] = [
   ['GET', HEALTH_PATH, () => ({ status: 200, body: { product: 'firewall' } })],
+  [
+    'GET',
+    '/api/v1/blocks',
+    (_request, { blocked }) => ({
+      status: 200,
+      body: { blocks: Object.entries(blocked).map(([ip, { ruleId }]) => ({ ip, rule_id: ruleId })) },
+    }),
+  ],
   ['GET', '/api/v1/blocks/:ip', ({ params }, state) => stateOf(params['ip'] ?? '', state)],
   [
     'PUT',

@@ -31,6 +31,7 @@ export default defineIntegration({
             const rule = now.state['ruleId'];
             return { ip, ...(typeof rule === 'string' ? { token: rule } : {}) };
           },
+          inForce: async ({ signal }) => (await client.blocked(signal)).map((ip) => ({ ip })),
         },
         'network.unblock_ip': {
           permissions: ['blocks:write'],

@@ -26,6 +26,19 @@ export class IdentityClient {
     return first;
   }
 
+  /** Every account that is disabled. */
+  async disabled(signal: AbortSignal): Promise<User[]> {
+    const { users } = await this.http.call({
+      method: 'GET',
+      path: '/api/v1/users',
+      query: { enabled: false },
+      reply: UserList,
+      signal,
+      what: 'list the disabled accounts',
+    });
+    return users;
+  }
+
   disable(user: User, comment: string, signal: AbortSignal): Promise<User> {
     return this.#change(user, 'disable', { comment }, signal);
   }

@@ -33,6 +33,8 @@ const routes: readonly FakeRoute<IdentityState>[] = [
     'GET',
     '/api/v1/users',
     ({ query }, state) => {
+      if (query.get('enabled') === 'false')
+        return { status: 200, body: { users: state.users.filter(({ enabled }) => !enabled) } };
       const login = (query.get('login') ?? '').toLowerCase();
       const found = state.users.filter((user) => user.login.toLowerCase() === login);
       if (found.length > 0 || !state.enrolUnknown || login === '') {

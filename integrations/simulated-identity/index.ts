@@ -35,6 +35,8 @@ export default defineIntegration({
             return { status: 'done', output: withToken(account, after.lock_id) };
           },
           output: ({ account }, _first, now) => withToken(account, now.state['lockId']),
+          inForce: async ({ signal }) =>
+            (await client.disabled(signal)).map(({ login }) => ({ account: { name: login } })),
         },
         'identity.enable_account': {
           permissions: ['users:read', 'users:write'],

@@ -13,7 +13,7 @@ export const PERMISSIONS = {
   review: ['lead'],
   release: ['lead'],
   verdict: ['analyst', 'lead'],
-  /** Start an incident by hand, detach an alert. */
+  /** Start an incident by hand, detach an alert, audit what is contained. */
   start: ['analyst', 'lead'],
   kill_switch: ['lead', 'admin'],
   /** Tokens: who may act at all. */

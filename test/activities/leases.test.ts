@@ -190,6 +190,17 @@ describe('leases', () => {
     expect((await kindsOf(store, incident)).filter((kind) => kind === 'lease_extended')).toHaveLength(1);
     expect(world.inForce.size).toBe(1);
   });
+  test('two sweeps at once ask once about what is about to be due', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const incident = await openIncident(store, config);
+    for (let n = 0; n < 10; n++) await settled(one, waveOf(incident, host(`ws-${String(n)}`)));
+    const soon = new Date(Date.now() + 60_000);
+    await store.db.updateTable('leases').set({ expires_at: soon }).execute();
+    await Promise.all([one.sweepLeases(), two.sweepLeases()]);
+    const asked = (await kindsOf(store, incident)).filter((kind) => kind === 'lease_due_soon');
+    expect(asked).toHaveLength(10);
+  });
   test('with the kill switch on nothing lapses; what a person asks for is let through', async () => {
     const config = worldConfig();
     const activities = runner(config);
@@ -254,5 +265,39 @@ describe('a host goes back when clean', () => {
     letGo();
     await scanning;
     expect(await settled(activities, waveOf(incident, whenClean))).toMatchObject({ status: 'awaiting' });
+  });
+});
+
+describe('what the product accepted and is still at', () => {
+  const AT_IT = { status: 'pending', againInMs: 60_000 };
+  test('is not told to it again by another incident, which shares it once it is in force', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
+    world.accepts = true;
+    expect(await settled(one, waveOf(first, item()))).toMatchObject(AT_IT);
+    // Longer ago than any owner of a claim may be silent.
+    await store.db.updateTable('lease_locks').set({ heartbeat_at: LONG_AGO }).execute();
+    expect((await two.runWave(waveOf(second, item()))).items[0]).toMatchObject({ status: 'running' });
+    expect(world.calls).toHaveLength(1);
+    world.accepts = false;
+    world.inForce.add('endpoint.isolate_host ws-1');
+    await store.db.updateTable('claims').set({ again_at: new Date() }).execute();
+    expect(await settled(one, waveOf(first, item()))).toMatchObject({ status: 'succeeded' });
+    expect(await settled(two, waveOf(second, item()))).toMatchObject({ status: 'already' });
+    expect(world.calls).toHaveLength(1);
+    expect(await holders()).toEqual([first, second].sort());
+    expect(await leases()).toMatchObject([{ we_did_it: true }]);
+  });
+  test('holds up nobody when nobody has asked for its outcome for long', async () => {
+    const config = worldConfig();
+    const [one, two] = [runner(config), runner(config)];
+    const [first, second] = [await openIncident(store, config), await openIncident(store, config)];
+    world.accepts = true;
+    await settled(one, waveOf(first, item()));
+    world.accepts = false;
+    await store.db.updateTable('lease_locks').set({ heartbeat_at: LONG_AGO }).execute();
+    await store.db.updateTable('claims').set({ again_at: LONG_AGO }).execute();
+    expect(await settled(two, waveOf(second, item()))).toMatchObject({ status: 'succeeded' });
   });
 });

@@ -105,6 +105,7 @@ describe.each(['PGlite', 'PostgreSQL'])('pollSource on %s', (engine) => {
         log,
         blocklist: {
           get: () => Promise.resolve(null),
+          entries: () => Promise.resolve([]),
           put: () => Promise.resolve(),
           remove: () => Promise.resolve(false),
         },

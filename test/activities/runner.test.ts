@@ -61,6 +61,7 @@ function activitiesOf(config: Config, extra: Partial<RunnerDeps> = {}): Activiti
       log: quiet,
       blocklist: {
         get: () => Promise.resolve(null),
+        entries: () => Promise.resolve([]),
         put: () => Promise.resolve(),
         remove: () => Promise.resolve(false),
       },

@@ -14,7 +14,12 @@ import { fileIncident } from '../support/server';
 import { memoryStore } from '../support/store';
 
 const quiet = { info: () => undefined, warn: () => undefined };
-const nothing = { get: async () => null, put: async () => undefined, remove: async () => false };
+const nothing = {
+  entries: () => Promise.resolve([]),
+  get: async () => null,
+  put: async () => undefined,
+  remove: async () => false,
+};
 let store: Store;
 let estate: FakeEstate;
 let close: () => Promise<void>;

@@ -110,6 +110,20 @@ test.each<[string, object, RegExp]>([
     /budgets \(b\): there is no action "x.y"/,
   ],
   [
+    'a maintenance window for an action that is none',
+    {
+      maintenance: [{ id: 'm', actions: ['x.y'], from: '2026-05-04T08:00:00Z', to: '2026-05-04T09:00:00Z' }],
+    },
+    /maintenance \(m\): there is no action "x.y"/,
+  ],
+  [
+    'a maintenance window for what is no asset',
+    {
+      maintenance: [{ id: 'm', targets: ['dc'], from: '2026-05-04T08:00:00Z', to: '2026-05-04T09:00:00Z' }],
+    },
+    /maintenance \(m\): no asset has the id or tag "dc"/,
+  ],
+  [
     'a secret that is not set',
     { connections: [{ id: 'ad', use: 'ldap', config: { password: { $env: 'MISSING' } } }] },
     /MISSING is not set/,

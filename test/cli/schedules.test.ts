@@ -62,9 +62,14 @@ test('each polled connection has a schedule; a new interval is taken over, and o
     'cordon/poll/ids': 5000,
     'cordon/poll/siem': 60_000,
     'cordon/sweep-leases': 60_000,
+    'cordon/audit-leases': 3_600_000,
   });
   await schedule(client, QUEUE, configOf({ ids: 10 }));
-  await listedInTheEnd({ 'cordon/poll/ids': 10_000, 'cordon/sweep-leases': 60_000 });
+  await listedInTheEnd({
+    'cordon/poll/ids': 10_000,
+    'cordon/sweep-leases': 60_000,
+    'cordon/audit-leases': 3_600_000,
+  });
 }, 60_000);
 
 test('a schedule polls again and again, also after a poll that failed', async () => {

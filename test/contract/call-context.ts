@@ -35,6 +35,13 @@ export function fakeConnectTools(overrides: Partial<ConnectTools> = {}): Connect
     log: silent,
     blocklist: {
       get: (list, ip) => Promise.resolve(entries.get(key(list, ip)) ?? null),
+      entries: (list) =>
+        Promise.resolve(
+          [...entries].flatMap(([name, { expiresAt }]) => {
+            const [of, ip = ''] = name.split(' ');
+            return of === list ? [{ ip, expiresAt }] : [];
+          }),
+        ),
       put: (list, ip, entry) => Promise.resolve(void entries.set(key(list, ip), entry)),
       remove: (list, ip) => Promise.resolve(entries.delete(key(list, ip))),
     },

@@ -1,6 +1,7 @@
 import {
   ACTIONS,
   actionSpec,
+  targetOf,
   type ActionId,
   type ActionInput,
   type ActionOutput,
@@ -35,6 +36,8 @@ export interface ActionCase<A extends ActionId, W> {
   /** Reads the product past the adapter: is the effect in force? Required for reversible actions. */
   inForce?(world: W): Promise<boolean> | boolean;
   faults?: readonly Fault<W>[];
+  /** The product has a list of all on which it is in force. */
+  listed?: boolean;
   /** More assertions on the output of a good call. */
   check?(output: ActionOutput<A>, world: W): Promise<void> | void;
 }
@@ -167,6 +170,21 @@ function probedTests<W extends { connection: Connection }>(
 
   if (inverse === null) return;
 
+  if (subject.listed === true) {
+    test('is listed while it is in force', async () => {
+      const handler = handlerOf(world().connection, action);
+      const list = handler.inForce?.bind(handler) ?? (() => Promise.resolve([]));
+      const key = (input: AnyInput): string => targetOf({ action, input }).key;
+      const listed = async (): Promise<boolean> =>
+        (await list(fakeCallContext())).some((input) => key(input) === key(subject.input(world())));
+      expect(await listed()).toBe(false);
+      const { output } = await act();
+      expect(await listed()).toBe(true);
+      await perform(world().connection, inverse, actionSpec(inverse).input.parse(output) as AnyInput);
+      expect(await listed()).toBe(false);
+    });
+  }
+
   test(`${inverse} accepts the output and undoes it; twice does no harm`, async () => {
     const { output } = await act();
     const undo = actionSpec(inverse).input.parse(output) as AnyInput;
@@ -285,6 +303,10 @@ export function contractSuite<W extends { connection: Connection }>(subject: Con
         });
         if (spec.delivery === 'probe')
           expect({ action, output: typeof handler.output }).toEqual({ action, output: 'function' });
+        expect({ action, listed: handler.inForce !== undefined }).toEqual({
+          action,
+          listed: cases[action]?.listed ?? false,
+        });
         if (spec.inverse !== null) expect(integration.actions).toContain(spec.inverse);
       }
     });

@@ -19,6 +19,7 @@ contractSuite<World>({
   teardown: () => Promise.resolve(),
   cases: {
     'network.block_ip': {
+      listed: true,
       input: () => ({ ip: IP }),
       inForce: async ({ store }) => (await store.get('edge', IP)) !== null,
       check: async (_output, { store }) =>

@@ -28,6 +28,7 @@ contractSuite<FakeWorld>({
   teardown: ({ fake }) => fake.stop(),
   cases: {
     'network.block_ip': {
+      listed: true,
       input: () => ({ ip: IP }),
       inForce: ({ fake }) =>
         fake
@@ -179,6 +180,7 @@ withCrowdsec(`CrowdSec${NO_CROWDSEC === undefined ? '' : ` (skipped: ${NO_CROWDS
     teardown: () => lapi.start(),
     cases: {
       'network.block_ip': {
+        listed: true,
         input: ({ ip }) => ({ ip }),
         inForce: enforced,
         check: async (_output, { ip }) => {

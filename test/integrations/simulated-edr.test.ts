@@ -31,6 +31,7 @@ contractSuite<World>({
   teardown: ({ fake }) => fake.stop(),
   cases: {
     'endpoint.isolate_host': {
+      listed: true,
       input: () => ({ host }),
       inForce: (world) => device(world).isolation_id !== null,
       check: (output, world) => expect(output).toEqual({ host, token: device(world).isolation_id }),

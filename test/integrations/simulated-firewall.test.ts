@@ -21,6 +21,7 @@ contractSuite<World>({
   teardown: ({ fake }) => fake.stop(),
   cases: {
     'network.block_ip': {
+      listed: true,
       input: () => ({ ip: IP }),
       inForce: ({ fake }) => fake.state().blocked[IP] !== undefined,
       check: (output, { fake }) =>

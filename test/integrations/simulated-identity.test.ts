@@ -22,6 +22,7 @@ contractSuite<World>({
   teardown: ({ fake }) => fake.stop(),
   cases: {
     'identity.disable_account': {
+      listed: true,
       input: () => ({ account }),
       inForce: (world) => !stored(world).enabled,
       check: (output, world) => expect(output).toEqual({ account, token: stored(world).lock_id }),

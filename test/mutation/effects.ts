@@ -25,8 +25,8 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'fence before the act',
-      '    await this.#fence(known);\n    this.#acted = true;',
-      '    this.#acted = true;',
+      '    await this.#fence(known);\n    const acted',
+      '    const acted',
       RACES,
       'the runner fences by itself',
     ],
@@ -78,8 +78,8 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'lock lost',
-      '.some(({ unlocked }) => !unlocked)) throw new LockLost();',
-      '.some(({ unlocked }) => !unlocked)) void 0;',
+      '.some(({ held }) => !held)) throw new LockLost();',
+      '.some(({ held }) => !held)) void 0;',
       LEASES,
       'one that lost its lock after its call',
     ],
@@ -129,7 +129,7 @@ export const EFFECTS: readonly Mutant[] = [
     ],
     [
       'nothing lapses under the kill switch',
-      '      if (held) continue;',
+      '      if (held || this.#isClosed(lease, at)) continue;',
       '',
       LEASES,
       'with the kill switch on nothing lapses',
@@ -212,7 +212,7 @@ export const EFFECTS: readonly Mutant[] = [
   ...of('store/budgets.ts', [
     [
       'budget lock',
-      '    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${budget.id}`}))`.execute(tx);',
+      '    await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${name}`}))`.execute(tx);',
       '',
       RACES,
       'a hundred incidents in two processes',

@@ -1,4 +1,4 @@
-import { FORGED, LEASES, of, PROTECTED, RACES, RUNNER, SILENCE, type Mutant } from './mutant';
+import { FORGED, GUARDRAILS, LEASES, of, PROTECTED, RACES, RUNNER, SILENCE, type Mutant } from './mutant';
 
 export const GUARD: readonly Mutant[] = [
   ...of('activities/guard.ts', [
@@ -109,6 +109,27 @@ export const GUARD: readonly Mutant[] = [
       '',
       RACES,
       'holds no unit meanwhile',
+    ],
+    [
+      'maintenance that denies',
+      "if (closed?.mode === 'deny')",
+      'if (false)',
+      GUARDRAILS,
+      'denies where it says so',
+    ],
+    [
+      'maintenance that holds',
+      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  const budgets',
+      '  const budgets',
+      GUARDRAILS,
+      'takes no unit of a budget meanwhile',
+    ],
+    [
+      'maintenance on resuming',
+      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  if (prepared.lockKey',
+      '  if (prepared.lockKey',
+      GUARDRAILS,
+      'that begins while a product is away',
     ],
     [
       'claim before act',

@@ -13,6 +13,9 @@ export interface Mutant {
 export const RUNNER = 'test/activities/runner.test.ts';
 export const FORGED = 'test/activities/forged.test.ts';
 export const PROTECTED = 'test/activities/protected.test.ts';
+export const AUDIT = 'test/activities/audit.test.ts';
+export const LEASE_CHANGES = 'test/activities/lease-changes.test.ts';
+export const GATES = 'test/activities/gates.test.ts';
 export const RACES = 'test/activities/races.test.ts';
 export const SILENCE = 'test/activities/silence.test.ts';
 export const POLICY = 'test/contracts/policy-rules.test.ts';
@@ -20,6 +23,7 @@ export const LOAD = 'test/cli/load-config.test.ts';
 export const ESCALATION = 'test/activities/escalation.test.ts';
 export const QUORUM = 'test/contracts/quorum.test.ts';
 export const GLASS = 'test/server/break-glass.test.ts';
+export const GUARDRAILS = 'test/activities/guardrails.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';

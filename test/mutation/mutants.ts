@@ -1,8 +1,16 @@
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
+import { GUARDRAIL_CHECKS } from './guardrails';
 import type { Mutant } from './mutant';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
-export const MUTANTS: readonly Mutant[] = [...GUARD, ...POLICIES, ...EFFECTS, ...PLAYBOOKS, ...INVERSES];
+export const MUTANTS: readonly Mutant[] = [
+  ...GUARD,
+  ...GUARDRAIL_CHECKS,
+  ...POLICIES,
+  ...EFFECTS,
+  ...PLAYBOOKS,
+  ...INVERSES,
+];

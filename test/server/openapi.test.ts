@@ -204,7 +204,14 @@ test('real answers fit the schemas that the document declares', async () => {
     .insertInto('lease_holders')
     .values({ lease_id: 'lease-1', incident: number, acquired_at: await server.store.now(), reason: 'r' })
     .execute();
+  const later = new Date(Date.now() + 3_600_000).toISOString();
   await api('get', '/containments');
+  await api('get', '/containments/audits/{id}', { id: 'latest' });
+  const audit = await api('post', '/containments/audits');
+  await api('get', '/containments/audits/{id}', { id: String(audit['id']) });
+  await api('post', '/containments/{id}/extend', { id: 'lease-1' }, { body: { until: later, reason: 'r' } });
+  await api('post', '/containments/{id}/transfer', { id: 'lease-1' }, { body: { to: number, reason: 'r' } });
+  await api('post', '/containments/release', {}, { body: { target: 'nobody', reason: 'r' } });
   await api('post', '/containments/{id}/release', { id: 'lease-1' }, { body: { reason: 'clean' } });
   await api(
     'post',

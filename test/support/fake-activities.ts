@@ -130,6 +130,7 @@ export class FakeWorld {
     },
     sweepLeases: async () => ({ due: 3, released: 2, failed: 1 }),
     releaseLease: async () => ({ status: 'shared' }),
+    auditLeases: async () => ({ leases: 4, lost: 1, unleased: 0, unread: 0 }),
     pollSource: async () => ({ alerts: 7 }),
   };
 }

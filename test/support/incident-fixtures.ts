@@ -44,6 +44,13 @@ export function alertView(
 }
 
 export function incidentInput(alerts: AlertView[], more: Partial<IncidentInput> = {}): IncidentInput {
-  return { number: 'INC-2026-000042', mode: 'live', severity: 5, policyVersion: 'v1', alerts, quickStart: true,
-    ...more };
+  return {
+    number: 'INC-2026-000042',
+    mode: 'live',
+    severity: 5,
+    policyVersion: 'v1',
+    alerts,
+    quickStart: true,
+    ...more,
+  };
 }

@@ -49,6 +49,12 @@ export class World {
   timeoutMs: number | undefined;
   /** What happens in `act` before the product is told; a test may wait here. */
   beforeTold: (call: string) => Promise<void> = () => Promise.resolve();
+  /** The product accepts what it is told and is at it for as long as this is so. */
+  accepts = false;
+  /** What happens before the product says whether something is in force. */
+  beforeProbed: () => Promise<void> = () => Promise.resolve();
+  /** What happens once the product has listed what is in force. */
+  afterListed: () => void = () => undefined;
   /** What happens after the product was told and before it answers. */
   beforeReply: (call: string) => Promise<void> = () => Promise.resolve();
 
@@ -66,6 +72,7 @@ export class World {
       const fault = this.faults.shift();
       if (fault === 'refused') throw new CordonError('rejected', 'no');
       if (fault === 'offline') throw new CordonError('unavailable', 'it is offline');
+      if (this.accepts) return { status: 'pending', token: call, againInMs: 60_000 };
       if (fault === 'unsupported') throw new CordonError('unsupported', 'not this model');
       if (fault !== 'ignored' && fault !== 'garbled') {
         this.applied.push(call);
@@ -88,10 +95,28 @@ export class World {
     if (spec.delivery !== 'probe' || this.blind.has(id)) return { ...limits, act };
     return {
       ...limits,
-      probe: (input) => Promise.resolve({ inForce: read(input as Input), state: { read: true } }),
+      probe: async (input) => {
+        await this.beforeProbed();
+        return { inForce: read(input as Input), state: { read: true } };
+      },
+      ...(wanted ? { inForce: async () => this.#listed(id) as never } : {}),
       act,
+      poll: async (token, input) =>
+        this.accepts
+          ? { status: 'pending', token, againInMs: 60_000 }
+          : { status: 'done', output: this.#output(id, input as JsonObject) as never },
       output: (input) => this.#output(id, input as JsonObject) as never,
     };
+  }
+
+  /** Hosts and addresses on which it is in force, as inputs; for files and accounts the product has no list. */
+  #listed(id: ActionId): object[] {
+    const names = [...this.inForce].flatMap((one) =>
+      one.startsWith(`${id} `) ? [one.slice(id.length + 1)] : [],
+    );
+    this.afterListed();
+    if (id === 'network.block_ip') return names.map((ip) => ({ ip }));
+    return id === 'endpoint.isolate_host' ? names.map((name) => ({ host: { name } })) : [];
   }
 
   #output(id: ActionId, input: JsonObject): JsonObject {
@@ -157,6 +182,7 @@ export function runnerOn(
       log: quiet,
       blocklist: {
         get: () => Promise.resolve(null),
+        entries: () => Promise.resolve([]),
         put: () => Promise.resolve(),
         remove: () => Promise.resolve(false),
       },

@@ -1,3 +1,4 @@
+import { budgetsOf } from '../../../contracts/budgets';
 import type { z } from 'zod';
 import { PolicyExplanation, PolicyQuestion } from '../../../contracts/api';
 import type { AssetIndex } from '../../../contracts/assets';
@@ -86,7 +87,7 @@ async function explain(
       )
       .map(({ id, name }) => ({ id, name }));
   const spared = found.mayBe.find((one) => one.protected);
-  const budgets = config.budgets.filter(({ actions }) => actions.includes(action));
+  const budgets = budgetsOf(config.budgets, { ...found, spec: { id: action } });
   return {
     policyVersion: policyVersionOf(config.policy),
     target: target.key,
