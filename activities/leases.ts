@@ -8,7 +8,8 @@ import { dropHolder, holdersOf, markReleased, markReleaseFailed } from '../store
 import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
-import { releaseOf, type WaveRunner } from './run-wave';
+import { releaseOf } from './prepare';
+import type { WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { isAlive, itemHashOf } from './guard';
 
