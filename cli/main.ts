@@ -5,6 +5,7 @@ import { api, hookSecret } from './api';
 import { approvalCommands, containmentCommands, killSwitchCommand } from './commands/decisions';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
+import { planCommand } from './commands/plans';
 import { demo } from './demo';
 import type * as Doctor from './doctor';
 import { postAlert } from './hook';
@@ -83,6 +84,7 @@ approvalCommands(program);
 containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);
+planCommand(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

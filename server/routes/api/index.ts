@@ -4,6 +4,7 @@ import { containments } from './containments';
 import type { ApiDeps } from './deps';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
 import { people } from './people';
+import { plans } from './plans';
 import { system } from './system';
 
 /** Every route of `/api/v1`. What is not here does not exist. */
@@ -13,6 +14,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...makingIncidents(deps),
   ...approvals(deps),
   ...containments(deps),
+  ...plans(deps),
   ...people(deps),
   ...system(deps),
 ];
