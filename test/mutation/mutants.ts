@@ -1,7 +1,8 @@
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
 import type { Mutant } from './mutant';
+import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
-export const MUTANTS: readonly Mutant[] = [...GUARD, ...EFFECTS, ...PLAYBOOKS, ...INVERSES];
+export const MUTANTS: readonly Mutant[] = [...GUARD, ...EFFECTS, ...PLAYBOOKS, ...INVERSES, ...PLANNER];
