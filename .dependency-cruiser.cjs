@@ -70,7 +70,7 @@ module.exports = {
       from: { path: '^integrations/' },
       to: {
         path: [
-          '^(workflows|activities|sources|server|store|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|sources|planner|server|store|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite', 'express', 'commander'),
         ],
       },
@@ -108,7 +108,7 @@ module.exports = {
       from: { path: '^activities/' },
       to: {
         path: [
-          '^(workflows|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|planner|server|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/(worker|workflow|testing)', 'express', 'commander'),
         ],
       },
@@ -120,10 +120,29 @@ module.exports = {
       from: { path: '^store/' },
       to: {
         path: [
-          '^(workflows|activities|integrations|sources|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|integrations|sources|planner|server|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'express', 'axios', 'commander'),
         ],
       },
+    },
+    {
+      name: 'planner-reaches-nothing',
+      comment: 'A plan foretells: it runs playbooks in process, reads SQL, and has nothing to act with.',
+      severity: 'error',
+      from: { path: '^planner/' },
+      to: {
+        path: [
+          '^(integrations|server|cli|temporal-config|bench|test|console)/',
+          npm('@temporalio/[^/]+', 'express', 'axios', 'commander', 'ssh2', 'ldapts', 'nodemailer'),
+        ],
+      },
+    },
+    {
+      name: 'plan-thread-has-facts-only',
+      comment: 'What runs playbook code for a plan gets data: no store, no connection.',
+      severity: 'error',
+      from: { path: '^planner/(thread|foretell|foreteller|seal|facts)\\.ts$' },
+      to: { path: '^(store|sources)/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'server-is-a-client',
@@ -132,7 +151,7 @@ module.exports = {
       from: { path: '^server/' },
       to: {
         path: [
-          '^(activities|integrations|cli|bench|test)/',
+          '^(activities|integrations|planner|cli|bench|test)/',
           '^temporal-config/(?!(client|env|errors)\\.ts$)',
           '^workflows/(?!index\\.ts$)',
           npm('@temporalio/(worker|activity|workflow|testing|core-bridge)'),
@@ -144,16 +163,21 @@ module.exports = {
       comment: 'Connection, worker and bundle factories get their activities passed in.',
       severity: 'error',
       from: { path: '^temporal-config/' },
-      to: { path: '^(workflows|activities|integrations|sources|server|store|cli|bench|test|console)/' },
+      to: {
+        path: '^(workflows|activities|integrations|planner|sources|server|store|cli|bench|test|console)/',
+      },
     },
     {
       name: 'cli-speaks-http',
       comment: 'Only the composition root (cli/up) sees the parts; every other verb is an HTTP client.',
       severity: 'error',
-      from: { path: '^cli/', pathNot: '^cli/(up\\.ts$|up/|doctor\\.ts$|doctor/|journal-verify\\.ts$)' },
+      from: {
+        path: '^cli/',
+        pathNot: '^cli/(up\\.ts$|up/|doctor\\.ts$|doctor/|journal-verify\\.ts$|plan-offline\\.ts$)',
+      },
       to: {
         path: [
-          '^(workflows|activities|integrations|sources|server|store|temporal-config|bench|test)/',
+          '^(workflows|activities|integrations|planner|sources|server|store|temporal-config|bench|test)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite'),
         ],
       },
@@ -169,7 +193,7 @@ module.exports = {
       comment: 'What runs in production is listed in dependencies.',
       severity: 'error',
       from: {
-        path: '^(contracts|workflows|activities|integrations|sources|server|store|cli|temporal-config)/',
+        path: '^(contracts|workflows|activities|integrations|planner|sources|server|store|cli|temporal-config)/',
       },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },

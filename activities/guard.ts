@@ -1,4 +1,3 @@
-import { ACTIONS } from '../contracts/actions';
 import { budgetsOf, usedUp } from '../contracts/budgets';
 import type { Policy } from '../contracts/policy';
 import { countAtExpiry, countVotes, type Requirement } from '../contracts/policy';
@@ -29,12 +28,12 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, type ToAsk } from './ask';
 import { closedForItem } from './maintenance';
+import { takesBackDirectly } from './prepare';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 
-const INVERSES = new Set<string>(Object.values(ACTIONS).flatMap(({ inverse }) => inverse ?? []));
 const HELD_AGAIN_MS = 30_000;
 const BUSY_AGAIN_MS = 500;
 
@@ -159,7 +158,7 @@ async function decide(
   const spared = untouchable(prepared);
   if (spared !== undefined)
     return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
-  if (INVERSES.has(prepared.spec.id) && !prepared.item.release)
+  if (takesBackDirectly(prepared))
     return refuse(context, prepared, 'failed', {
       type: 'rejected',
       message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,

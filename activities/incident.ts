@@ -1,6 +1,6 @@
 import type { AlertView } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
-import { resolveScope } from '../contracts/correlation';
+import { viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
 import type { IncidentUpdate } from '../contracts/messages';
 import { appendJournal, type NewEntry } from '../store/journal';
@@ -10,7 +10,7 @@ import type { RunnerDeps } from './runner-types';
 
 const MAX_ALERTS = 50;
 
-/** Alerts of the incident after a seq, resolved against the assets, small and free of raw data. */
+/** Alerts of the incident after a seq. */
 export async function alertsAfter(
   db: Store['db'],
   assets: AssetIndex,
@@ -25,20 +25,7 @@ export async function alertsAfter(
     .orderBy('seq')
     .limit(MAX_ALERTS)
     .execute();
-  return rows.map(({ id, seq: own, data }) => ({
-    id,
-    seq: own ?? 0,
-    alertKey: data.alertKey,
-    source: data.source,
-    title: data.title,
-    severity: data.severity,
-    ...(data.confidence === undefined ? {} : { confidence: data.confidence }),
-    category: data.category,
-    techniques: data.techniques,
-    occurredAt: data.occurredAt,
-    resolved: data.resolved,
-    scope: resolveScope(data, assets),
-  }));
+  return rows.map(({ id, seq: own, data }) => viewOf(data, { id, seq: own ?? 0 }, assets));
 }
 
 /**

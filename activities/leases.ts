@@ -12,7 +12,8 @@ import type { Row } from '../store/schema';
 import { isKillSwitchOn } from '../store/settings';
 import { inTransaction, type Tx } from '../store/store';
 import { closedFor } from './maintenance';
-import { releaseOf, type WaveRunner } from './run-wave';
+import { releaseOf } from './prepare';
+import type { WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { isAlive, itemHashOf } from './guard';
 

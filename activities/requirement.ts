@@ -27,10 +27,14 @@ export function requirementOf(
   return requirementOn(policy, known, prepared).requirement;
 }
 
-/**
- * A host goes back only when the newest scan since its containment is clean. Otherwise the requirement becomes a lead's,
- * who is told why.
- */
+/** What is known of a scan of a host. */
+export interface Scan {
+  readonly outcome: string | null;
+  readonly input: object;
+  readonly output: { clean?: unknown } | null;
+}
+
+/** With the newest scan since the containment from SQL; see `cleanCheck`. */
 export async function withCleanCheck(
   tx: Tx,
   prepared: Prepared,
@@ -49,6 +53,14 @@ export async function withCleanCheck(
     .orderBy('settled_at', 'desc')
     .limit(1)
     .executeTakeFirst();
+  return cleanCheck(requirement, scan);
+}
+
+/**
+ * A host goes back only when the newest scan since its containment is clean. Otherwise the requirement becomes a lead's,
+ * who is told why.
+ */
+export function cleanCheck(requirement: Requirement, scan: Scan | undefined): Requirement {
   const whole = scan !== undefined && !('paths' in scan.input);
   if (whole && scan.outcome === 'succeeded' && scan.output?.['clean'] === true) return requirement;
   if (requirement.kind === 'never') return requirement;

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { actionSpec, targetOf, type ActionCall } from '../contracts/actions';
+import { targetOf, type ActionCall } from '../contracts/actions';
 import { identify } from '../contracts/identity';
 import { CordonError } from '../contracts/errors';
 import { incidentWorkflowId, WaveItem } from '../contracts/messages';
 import type { ItemResult, WaveInput, WaveResult } from '../contracts/messages';
 import { Policy } from '../contracts/policy';
-import type { JsonObject } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { restraints } from '../store/detach';
@@ -15,6 +14,7 @@ import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
 import { ConnectionGates } from './gates';
 import { guardWave, type Verdict } from './guard';
+import { prepareAction, releaseOf } from './prepare';
 import { writeProgress } from './progress';
 import { resultOf } from './results';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
@@ -214,27 +214,10 @@ export class WaveRunner {
   async #prepare(tx: Tx, input: WaveInput, item: WaveItem, at: Date): Promise<Prepared | ItemResult> {
     try {
       WaveItem.parse(item);
-      const { target, asset, mayBe } = identify(
-        { action: item.action, input: item.input } as ActionCall,
-        this.deps.assets,
-      );
       const key = actionKey(input.incident, input.group.id, item.id, item.occurrence);
-      if (item.release) return await this.#prepareRelease(tx, input, item, target.key, key, at);
-      const spec = actionSpec(item.action);
-      const route = this.deps.connections.route(item.action, target, this.deps.assets);
-      const lockKey = spec.inverse === null ? null : `${route.id}|${spec.id}|${target.key}`;
-      return {
-        item,
-        wave: input,
-        spec,
-        input: spec.input.parse(item.input) as JsonObject,
-        target,
-        asset,
-        mayBe,
-        route,
-        actionKey: key,
-        lockKey,
-      };
+      if (!item.release) return prepareAction(this.deps, input, item, key);
+      const { target } = identify({ action: item.action, input: item.input } as ActionCall, this.deps.assets);
+      return await this.#prepareRelease(tx, input, item, target.key, key, at);
     } catch (error) {
       if (error instanceof z.ZodError)
         return failed(item, new CordonError('invalid_input', `${item.action}: ${z.prettifyError(error)}`));
@@ -266,7 +249,7 @@ export class WaveRunner {
         output: { released: true },
       };
     }
-    const prepared = this.#releaseOf(input, item, released, key);
+    const prepared = releaseOf(this.deps, input, item, released, key);
     if (lease === undefined) return prepared;
     const others = (await holdersOf(tx, lease.id)).filter((incident) => incident !== input.incident);
     if (others.length === 0 && lease.we_did_it) return prepared;
@@ -283,15 +266,6 @@ export class WaveRunner {
     return resultOf(prepared, 'succeeded', {
       output: { shared: others.length > 0, weDidIt: lease.we_did_it },
     });
-  }
-
-  #releaseOf(
-    input: Pick<WaveInput, 'incident' | 'group'>,
-    item: WaveItem,
-    lease: Row<'leases'>,
-    key: string,
-  ): Prepared {
-    return releaseOf(this.deps, input, item, lease, key);
   }
 
   /** A version is the hash of its rules: what was read once is what it is. */
@@ -331,35 +305,6 @@ const twice = (item: WaveItem): ItemResult =>
 
 const notOurs = (item: WaveItem, incident: string): ItemResult =>
   failed(item, new CordonError('rejected', `This run is not the run of ${incident}.`));
-
-/** The inverse of a lease as something that can be done. */
-export function releaseOf(
-  deps: RunnerDeps,
-  wave: Pick<WaveInput, 'incident' | 'group'>,
-  item: WaveItem,
-  lease: Row<'leases'>,
-  key: string,
-): Prepared {
-  const spec = actionSpec(lease.inverse as WaveItem['action']);
-  const target: Prepared['target'] = {
-    kind: lease.target_kind as Prepared['target']['kind'],
-    key: lease.target_key,
-    label: lease.target_label,
-  };
-  return {
-    item,
-    wave,
-    spec,
-    input: lease.inverse_input,
-    target,
-    asset: deps.assets.ofTarget(target),
-    mayBe: [],
-    route: deps.connections.byId(lease.connection, spec.id, lease.integration),
-    actionKey: key,
-    lease,
-    lockKey: `${lease.connection}|${lease.action}|${lease.target_key}`,
-  };
-}
 
 function newestLease(tx: Tx, action: string, targetKey: string): Promise<Row<'leases'> | undefined> {
   return tx

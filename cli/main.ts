@@ -7,6 +7,7 @@ import { approvalCommands, emergencyCommands, killSwitchCommand } from './comman
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
+import { planCommand } from './commands/plans';
 import { demo } from './demo';
 import type * as Doctor from './doctor';
 import { postAlert } from './hook';
@@ -87,6 +88,7 @@ containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);
 policyCommands(program);
+planCommand(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

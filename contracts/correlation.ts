@@ -124,6 +124,29 @@ export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope
   return { hosts, accounts, datasets, ips, files };
 }
 
+/** An alert as a run reads it: small, resolved against the assets, free of raw data. */
+export function viewOf(
+  alert: Alert,
+  { id, seq }: Pick<AlertView, 'id' | 'seq'>,
+  assets: AssetIndex,
+): AlertView {
+  const { alertKey, source, title, severity, confidence, category, techniques, occurredAt, resolved } = alert;
+  return {
+    id,
+    seq,
+    alertKey,
+    source,
+    title,
+    severity,
+    ...(confidence === undefined ? {} : { confidence }),
+    category,
+    techniques,
+    occurredAt,
+    resolved,
+    scope: resolveScope(alert, assets),
+  };
+}
+
 /** The canonical keys of what a scope holds, as claims and leases have them. */
 export function targetKeys({ hosts, accounts, datasets, ips, files }: AlertView['scope']): string[] {
   return [

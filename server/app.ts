@@ -4,6 +4,7 @@ import type { PlaybookView } from '../contracts/api';
 import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import type { CallContext } from '../contracts/integration';
+import type { Plan, PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
 import packageJson from '../package.json';
 import { policyVersionOf } from '../store/policies';
@@ -30,6 +31,8 @@ export interface AppDeps {
   >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
+  /** Makes a plan; a CordonError says why there is none. */
+  plan: (input: PlanInput) => Promise<Plan>;
   witness: () => SealWitness | undefined;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
@@ -113,6 +116,7 @@ export function createApp(deps: AppDeps): Express {
       windowMinutes: config.correlation.windowMinutes,
       policyVersion: policyVersionOf(config.policy),
     },
+    plan: deps.plan,
     witness: deps.witness,
     wake,
   });

@@ -2,6 +2,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { alertsAfter } from '../../activities/incident';
+import { INTEGRATIONS } from '../../integrations';
+import { createPlanner } from '../../planner';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
 import { temporalRuns } from '../../server/runs';
@@ -44,6 +46,13 @@ export async function startServer(
     config,
     sources: SOURCES,
     playbooks: PLAYBOOKS.map(({ id, version, title }) => ({ id, version, title })),
+    plan: createPlanner({
+      store,
+      config,
+      integrations: INTEGRATIONS,
+      sources: SOURCES,
+      playbooks: PLAYBOOKS,
+    }),
     witness: () => readWitness(settings.dataDir),
     wake: () => {
       dispatcher.wake();

@@ -18,8 +18,8 @@ export const GUARD: readonly Mutant[] = [
     ],
     [
       'direct inverses',
-      'INVERSES.has(prepared.spec.id) && !prepared.item.release',
-      'false',
+      'if (takesBackDirectly(prepared))',
+      'if (false)',
       FORGED,
       'endpoint.release_host as an item of its own',
     ],

@@ -2,6 +2,7 @@ import { EFFECTS } from './effects';
 import { GUARD } from './guard';
 import { GUARDRAIL_CHECKS } from './guardrails';
 import type { Mutant } from './mutant';
+import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
 
@@ -13,4 +14,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...EFFECTS,
   ...PLAYBOOKS,
   ...INVERSES,
+  ...PLANNER,
 ];

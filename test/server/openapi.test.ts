@@ -9,6 +9,7 @@ import { PERMISSIONS } from '../../server/auth/authenticate';
 import { createApp } from '../../server/app';
 import { apiRoutes } from '../../server/routes/api';
 import { SOURCES } from '../../sources';
+import { plannerHere } from '../support/planner';
 import {
   fileIncident,
   fileRequest,
@@ -31,10 +32,12 @@ interface Document {
 let server: TestServer;
 let document: Document;
 beforeAll(async () => {
-  server = await startTestServer({ blocklists: [{ id: 'blocked', public: true }] });
+  server = await startTestServer({ blocklists: [{ id: 'blocked', public: true }] }, undefined, plannerHere);
   document = (await server.call<Document>('GET', '/api/v1/openapi.json', { as: null })).data;
 });
 afterAll(() => server.stop());
+
+const noPlan = (): Promise<never> => Promise.reject(new Error('no plan'));
 
 /** What is for people in a browser, and therefore not in the document. */
 const PAGES = ['get /', 'get /style.css', 'post /login', 'post /logout', 'post /decide'];
@@ -57,6 +60,7 @@ test('every route of the application is in the document, and nothing else is', (
     config: server.config,
     sources: SOURCES,
     playbooks: [],
+    plan: noPlan,
     witness: () => undefined,
     wake: () => undefined,
     log: { info: () => undefined, warn: () => undefined },
@@ -87,6 +91,7 @@ test('each route names its permission and refuses without a token, and without t
     config: server.config,
     playbooks: [],
     correlation: correlationOf(server.config),
+    plan: noPlan,
     witness: () => undefined,
     wake: () => undefined,
   });
@@ -168,6 +173,12 @@ test('real answers fit the schemas that the document declares', async () => {
   );
   expect(second['incident']).toBe(number);
   await api('post', '/incidents', {}, { body: { ...start, playbook: 'none@1' } });
+  const plan = {
+    playbook: 'malware_on_endpoint',
+    alert: { title: 'x', entities: { hosts: ['fin-ws-042'] } },
+  };
+  await api('post', '/plans', {}, { body: plan });
+  await api('post', '/plans', {}, { body: { ...plan, playbook: 'none' } });
   await fileIncident(server.store, 'INC-2026-900001');
   const request = await fileRequest(server.store, number, [
     { action: 'endpoint.isolate_host', target: 'fin-ws-042' },

@@ -43,6 +43,9 @@ export class World {
   /** Taken from the front, one a call of `act`. */
   faults: Fault[] = [];
   clean = true;
+  /** What the first scan of each host finds; the next ones are clean. */
+  infected: { path: string; signature: string } | undefined;
+  readonly #scanned = new Set<string>();
   /** Actions whose state can't be read. */
   readonly blind = new Set<ActionId>();
   /** How long one call may take. */
@@ -122,16 +125,33 @@ export class World {
   #output(id: ActionId, input: JsonObject): JsonObject {
     switch (id) {
       case 'endpoint.scan_av':
-        return { ...input, clean: this.clean, findings: [], errors: [], engine: 'world' };
+        return { ...input, ...this.#scan(meant(input)), errors: [], engine: 'world' };
       case 'endpoint.quarantine_file':
         return { sha256: SHA, ...input };
       case 'endpoint.collect_triage':
         return { ...input, evidence: [] };
+      case 'data.verify_backup':
+        return {
+          ...input,
+          snapshot: 's1',
+          takenAt: '2026-02-28T00:00:00Z',
+          intact: true,
+          clean: true,
+          findings: [],
+        };
       case 'data.restore_backup':
         return { ...input, snapshot: 's1', files: 1 };
       default:
         return input;
     }
+  }
+
+  #scan(host: string): JsonObject {
+    const isFirst = !this.#scanned.has(host);
+    this.#scanned.add(host);
+    return this.infected !== undefined && isFirst
+      ? { clean: false, findings: [this.infected] }
+      : { clean: this.clean, findings: [] };
   }
 
   integration(without: readonly ActionId[] = []): Integration {

@@ -5,7 +5,7 @@ import { AssetIndex } from '../../contracts/assets';
 import { Config, type ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
-import { createApp } from '../../server/app';
+import { createApp, type AppDeps } from '../../server/app';
 import { SOURCES } from '../../sources';
 import { createToken, savePerson } from '../../store/people';
 import { savePolicy } from '../../store/policies';
@@ -40,7 +40,12 @@ export interface TestServer {
 }
 
 /** Starts it. */
-export async function startTestServer(input: Partial<ConfigInput> = {}, store?: Store): Promise<TestServer> {
+export async function startTestServer(
+  input: Partial<ConfigInput> = {},
+  store?: Store,
+  planner: (store: Store, config: Config) => AppDeps['plan'] = () => () =>
+    Promise.reject(new Error('this test makes no plans')),
+): Promise<TestServer> {
   const config = Config.parse({
     policy: DEFAULT_POLICY,
     assets: [
@@ -69,6 +74,7 @@ export async function startTestServer(input: Partial<ConfigInput> = {}, store?: 
       { id: 'ransomware', version: 1, title: 'Ransomware' },
       { id: 'malware_on_endpoint', version: 1, title: 'Malware' },
     ],
+    plan: planner(own, config),
     witness: () => undefined,
     wake: () => {
       woken += 1;

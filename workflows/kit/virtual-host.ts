@@ -20,10 +20,17 @@ export type Answer = Partial<Pick<ItemResult, 'status' | 'output' | 'failure' | 
 
 /** What happens in a virtual run. Times are milliseconds after its start. */
 export interface Script {
+  /** The moment at which it starts, in ms since the epoch; when the first alert occurred, when left out. */
+  readonly startedAt?: number;
   readonly answer?: (
     item: WaveItem,
     context: { group: string; atMs: number; call: number },
   ) => Answer | undefined;
+  /** Hears of each wave before its items are answered. Waves of one `stage` were asked for side by side. */
+  readonly onWave?: (wave: WaveInput, context: { atMs: number; stage: number }) => void;
+  readonly onUpdate?: (update: IncidentUpdate, atMs: number) => void;
+  /** Where it is stopped with a VirtualLimit. Without limits it goes on for as long as the playbook does. */
+  readonly limits?: { readonly items: number; readonly ms: number };
   readonly alerts?: readonly { atMs: number; alert: AlertView }[];
   readonly commands?: readonly { atMs: number; command: Command }[];
   readonly wakes?: readonly number[];
@@ -39,6 +46,14 @@ export interface VirtualRun {
   readonly tookMs: number;
   /** What it waits for when nothing more will happen; null when it closed. */
   readonly stuck: readonly string[] | null;
+}
+
+/** A virtual run was stopped: it asked for more, or lasted longer, than its limits let it. */
+export class VirtualLimit extends Error {
+  override readonly name = 'VirtualLimit';
+  constructor(readonly which: 'items' | 'ms') {
+    super(which === 'items' ? 'the run asked for too many items' : 'the run took too long on its clock');
+  }
 }
 
 const SHA = '0'.repeat(64);
@@ -84,6 +99,8 @@ class VirtualHost implements Host {
   readonly #alerts: AlertView[];
   readonly #calls = new Map<string, number>();
   readonly #waiters = new Set<Waiter>();
+  readonly #asked: { wave: WaveInput; answer: (result: WaveResult) => void }[] = [];
+  #stage = 0;
   #now: number;
 
   constructor(
@@ -111,14 +128,17 @@ class VirtualHost implements Host {
       });
     });
   }
-  runWave({ group, items }: WaveInput): Promise<WaveResult> {
-    return Promise.resolve({ items: items.map((item) => this.#settle(group.id, item)) });
+  runWave(wave: WaveInput): Promise<WaveResult> {
+    return new Promise((answer) => {
+      this.#asked.push({ wave, answer });
+    });
   }
   readAlerts({ afterSeq }: { afterSeq: number }): Promise<readonly AlertView[]> {
     return Promise.resolve(this.#alerts.filter(({ seq }) => seq > afterSeq).slice(0, 50));
   }
   updateIncident(update: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }> {
     this.updates.push(update);
+    this.script.onUpdate?.(update, this.#now - this.startedAt);
     const newest = this.#alerts.at(-1)?.seq ?? 0;
     const moreAlerts = update.close !== undefined && newest > update.close.seenAlertSeq;
     return Promise.resolve({ closed: update.close !== undefined && !moreAlerts, moreAlerts });
@@ -156,11 +176,25 @@ class VirtualHost implements Host {
     };
   }
 
-  /** Lets everything run that can; false when all wait and no condition holds. */
+  /** Answers the waves that were asked for side by side, as on Temporal, where they go in one activity. */
+  #answerWaves(): boolean {
+    const together = this.#asked.splice(0);
+    if (together.length === 0) return false;
+    this.#stage += 1;
+    const context = { atMs: this.#now - this.startedAt, stage: this.#stage };
+    for (const { wave, answer } of together) {
+      this.script.onWave?.(wave, context);
+      answer({ items: wave.items.map((item) => this.#settle(wave.group.id, item)) });
+    }
+    return true;
+  }
+
+  /** Lets everything run that can, until all wait and no condition holds. */
   async turn(): Promise<void> {
     for (let woke = true; woke;) {
       await new Promise((resolve) => setTimeout(resolve, 0));
-      woke = false;
+      woke = this.#answerWaves();
+      this.#checkLimits();
       for (const waiter of [...this.#waiters]) {
         if (!waiter.fn()) continue;
         this.#waiters.delete(waiter);
@@ -169,6 +203,13 @@ class VirtualHost implements Host {
       }
     }
   }
+  #checkLimits(): void {
+    const { limits } = this.script;
+    if (limits === undefined) return;
+    if (this.items.length > limits.items) throw new VirtualLimit('items');
+    if (this.#now - this.startedAt > limits.ms) throw new VirtualLimit('ms');
+  }
+
   /** The next deadline that somebody waits for. */
   nextDeadline(): number {
     return Math.min(Infinity, ...[...this.#waiters].map(({ deadline }) => deadline));
@@ -195,7 +236,7 @@ export async function runVirtually(
   playbooks: readonly Playbook[],
   script: Script = {},
 ): Promise<VirtualRun> {
-  const startedAt = Date.parse(input.alerts[0]?.occurredAt ?? '2026-01-01T00:00:00Z');
+  const startedAt = script.startedAt ?? Date.parse(input.alerts[0]?.occurredAt ?? '2026-01-01T00:00:00Z');
   const host = new VirtualHost(startedAt, input.alerts, script);
   const life = incidentLife(host, input, playbooks);
   const events = [

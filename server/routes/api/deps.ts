@@ -1,5 +1,6 @@
 import type { PlaybookView } from '../../../contracts/api';
 import type { Config } from '../../../contracts/config';
+import type { Plan, PlanInput } from '../../../contracts/plan';
 import type { CorrelateOptions } from '../../../store/correlate';
 import type { SealWitness } from '../../../store/seals';
 import type { Store } from '../../../store/store';
@@ -12,6 +13,8 @@ export interface ApiDeps {
   playbooks: readonly PlaybookView[];
   /** How alerts are joined to incidents; for what a person starts or detaches. */
   correlation: CorrelateOptions;
+  /** Makes a plan; a CordonError says why there is none. */
+  plan: (input: PlanInput) => Promise<Plan>;
   witness: () => SealWitness | undefined;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;

@@ -5,6 +5,7 @@ import type { ApiDeps } from './deps';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
 import { people } from './people';
 import { policy } from './policy';
+import { plans } from './plans';
 import { system } from './system';
 
 /** Every route of `/api/v1`. What is not here does not exist. */
@@ -14,6 +15,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...makingIncidents(deps),
   ...approvals(deps),
   ...containments(deps),
+  ...plans(deps),
   ...people(deps),
   ...policy(deps),
   ...system(deps),

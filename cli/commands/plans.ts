@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { Assumption, PlanInput, type Plan } from '../../contracts/plan';
+import type { Json } from '../../contracts/values';
+import { api, ApiError } from '../api';
+import { say, sayJson, verb, type Common } from '../output';
+import { planText } from '../plan-text';
+import type * as Offline from '../plan-offline';
+
+interface PlanOptions extends Common {
+  alert: string;
+  source?: string;
+  assume: string[];
+  offline?: true;
+}
+
+/** The content of an alert file. */
+function alertIn(file: string): Json {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ApiError(`--alert: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? '?'}).`);
+  }
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw new ApiError(`--alert: ${file} is not JSON.`);
+  }
+}
+
+const words = Assumption.options.map((one) => one.replaceAll('_', '-'));
+
+/** `cordon plan` */
+export function planCommand(program: Command): void {
+  verb(
+    program,
+    'plan <playbook>',
+    'what a playbook would do about an alert, to whom, and whom it would ask; nothing is done',
+  )
+    .requiredOption(
+      '--alert <file>',
+      'JSON: a normalised alert, what a generic source takes, or see --source',
+    )
+    .option('--source <id>', 'a configured source, whose parser reads the file')
+    .addOption(
+      new Option(
+        '--assume <what...>',
+        'that not all goes well: people say no, or nothing; the detection returns; the scan finds a file',
+      )
+        .choices(words)
+        .default([]),
+    )
+    .option('--offline', 'of cordon.config.ts alone, without a server')
+    .action(async (playbook: string, options: PlanOptions) => {
+      const { source, assume } = options;
+      const input = {
+        playbook,
+        alert: alertIn(options.alert),
+        ...(source === undefined ? {} : { source }),
+        assume: assume.map((one) => one.replaceAll('-', '_')) as Assumption[],
+      };
+      const plan =
+        options.offline === true
+          ? // eslint-disable-next-line @typescript-eslint/no-require-imports -- the other verbs must not load the whole of it
+            await (require('../plan-offline') as typeof Offline).plan(PlanInput.parse(input))
+          : await api<Plan>('POST', '/plans', input);
+      if (options.json === true) sayJson(plan);
+      else for (const line of planText(plan)) say(line);
+    });
+}

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { ActionId } from './actions';
+import { Requirement } from './policy';
+import { Json, Mode, Phase, Severity, Target } from './values';
+
+/** Raised when the form of a plan changes in a way that a reader of the old one would misread. */
+const PLAN_VERSION = 1;
+
+/**
+ * How a plan differs from "all goes well". denied: everybody asked says no. silence: nobody answers. detection_returns: the first
+ * alert comes back an hour into the watch. scan_infected: the first scan of each host finds a file.
+ */
+export const Assumption = z.enum(['denied', 'silence', 'detection_returns', 'scan_infected']);
+export type Assumption = z.infer<typeof Assumption>;
+
+/** What a plan is asked for. */
+export const PlanInput = z
+  .object({
+    /** `ransomware`, the newest version, or `ransomware@1`. */
+    playbook: z.string().min(1).max(200),
+    /** As the source sends it; without a source a normalised alert, or what a `generic` source takes. */
+    alert: Json,
+    /** Id of a configured source, whose parser reads the alert. */
+    source: z.string().min(1).max(63).optional(),
+    assume: z.array(Assumption).max(4).default([]),
+  })
+  .strict()
+  .refine(({ assume }) => !(assume.includes('denied') && assume.includes('silence')), {
+    message: 'denied and silence exclude each other',
+    path: ['assume'],
+  });
+export type PlanInput = z.output<typeof PlanInput>;
+
+/**
+ * What the guard would say. allowed: done without asking. asks: people are asked. never: the policy forbids it. protected: nothing is
+ * done to the target, whoever approves. no_connection: nothing is configured that could do it. rejected: not a thing that a run may
+ * ask for.
+ */
+const GuardVerdict = z.enum(['allowed', 'asks', 'never', 'protected', 'no_connection', 'rejected']);
+
+const PlanStep = z.object({
+  n: z.number().int().positive(),
+  /** Steps of one stage are asked for side by side. */
+  stage: z.number().int().positive(),
+  /** Seconds after the start, on a clock on which effects take no time and people answer at once. */
+  afterSeconds: z.number().nonnegative(),
+  phase: Phase,
+  group: z.object({ id: z.string(), title: z.string() }),
+  item: z.string(),
+  occurrence: z.number().int().positive(),
+  action: ActionId,
+  title: z.string(),
+  /** It takes back what an earlier step did. */
+  release: z.boolean(),
+  /** It changes something at a product. */
+  effect: z.boolean(),
+  target: Target.extend({
+    /** Id of the asset that it surely is. */
+    asset: z.string().nullable(),
+    criticality: z.number().int(),
+    tags: z.array(z.string()),
+  }),
+  connection: z.object({ id: z.string(), integration: z.string(), simulated: z.boolean() }).nullable(),
+  guard: z.object({
+    verdict: GuardVerdict,
+    why: z.string(),
+    requirement: Requirement.nullable(),
+    /** The request, by its number in `requests`. */
+    request: z.number().int().positive().nullable(),
+  }),
+  /** What would hold it for a while although it is allowed or approved. The plan goes on as if that were over. */
+  heldBy: z.array(z.string()),
+  /** What would become of it, under the assumptions. */
+  outcome: z.enum(['done', 'denied', 'expired', 'refused', 'nothing_to_do', 'open']),
+  reversibility: z.enum(['changes_nothing', 'reversible', 'irreversible', 'takes_back']),
+  inverse: ActionId.nullable(),
+  impact: z.enum(['none', 'low', 'high', 'irreversible']),
+  leaseSeconds: z.number().int().positive().nullable(),
+  /** Other incidents that hold this very effect now: it is joined, and stays when this incident lets go. */
+  sharedWith: z.array(z.string()),
+});
+export type PlanStep = z.infer<typeof PlanStep>;
+
+const PlannedRequest = z.object({
+  n: z.number().int().positive(),
+  afterSeconds: z.number().nonnegative(),
+  group: z.string(),
+  title: z.string(),
+  /** By the numbers of the steps. */
+  steps: z.array(z.number().int().positive()),
+  /** The shortest time limit of its items. */
+  timeoutSeconds: z.number().int().positive(),
+  /** Whether the people there are today can meet it, all together. */
+  canBeMet: z.boolean(),
+  /** Ids of the active people who may decide about at least one item. */
+  people: z.array(z.string()),
+});
+export type PlannedRequest = z.infer<typeof PlannedRequest>;
+
+const Radius = z.object({
+  hosts: z.number().int(),
+  accounts: z.number().int(),
+  ips: z.number().int(),
+  files: z.number().int(),
+  datasets: z.number().int(),
+  /** Different `site:` tags of the assets. */
+  sites: z.number().int(),
+});
+export type Radius = z.infer<typeof Radius>;
+
+/** What a playbook would do about an alert, to whom and in which order; foretold, with nothing done. */
+export const Plan = z.object({
+  planVersion: z.literal(PLAN_VERSION),
+  at: z.iso.datetime(),
+  playbook: z.object({ ref: z.string(), title: z.string() }),
+  mode: Mode,
+  severity: Severity,
+  policyVersion: z.string(),
+  assumed: z.array(Assumption),
+  killSwitch: z.boolean(),
+  alerts: z.array(z.object({ title: z.string(), severity: Severity, source: z.string() })),
+  steps: z.array(PlanStep),
+  requests: z.array(PlannedRequest),
+  summary: z.object({
+    effects: z.number().int(),
+    reads: z.number().int(),
+    reversible: z.number().int(),
+    irreversible: z.number().int(),
+    asks: z.number().int(),
+    refused: z.number().int(),
+    /** Different things that would be touched, over all effects that are not refused and take nothing back. */
+    blastRadius: Radius,
+    byAction: z.array(
+      z.object({ action: ActionId, title: z.string(), steps: z.number().int(), radius: Radius }),
+    ),
+    budgets: z.array(
+      z.object({
+        id: z.string(),
+        limit: z.number().int(),
+        windowSeconds: z.number().int(),
+        usedNow: z.number().int(),
+        wanted: z.number().int(),
+        exceeded: z.boolean(),
+      }),
+    ),
+  }),
+  ends: z.object({
+    /** closed: by itself. waits: a person has to decide. */
+    how: z.enum(['closed', 'waits']),
+    afterSeconds: z.number().nonnegative(),
+    waitsFor: z.array(z.string()),
+    attention: z.string().nullable(),
+  }),
+  /** What the reader should know besides. */
+  notes: z.array(z.string()),
+});
+export type Plan = z.infer<typeof Plan>;

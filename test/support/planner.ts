@@ -1,0 +1,25 @@
+import type { Config } from '../../contracts/config';
+import type { Plan, PlanInput } from '../../contracts/plan';
+import { INTEGRATIONS } from '../../integrations';
+import { createPlanner, type PlannerDeps } from '../../planner';
+import { foretell } from '../../planner/foretell';
+import { SOURCES } from '../../sources';
+import type { Store } from '../../store/store';
+import { PLAYBOOKS } from '../../workflows/registry';
+
+/** A planner that works in this process, where a test sees all that it does. */
+export function plannerHere(
+  store: Store,
+  config: Config,
+  extra: Partial<PlannerDeps> = {},
+): (input: PlanInput) => Promise<Plan> {
+  return createPlanner({
+    store,
+    config,
+    integrations: INTEGRATIONS,
+    sources: SOURCES,
+    playbooks: PLAYBOOKS,
+    foretell: (facts) => foretell(facts, PLAYBOOKS),
+    ...extra,
+  });
+}
