@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ACTIONS } from '../contracts/actions';
+import { tellsPeople, type NoticeEvent } from '../contracts/channel';
 import type { Policy } from '../contracts/policy';
 import { countVotes, type Requirement } from '../contracts/policy';
 import type { Failure } from '../contracts/errors';
@@ -21,6 +22,7 @@ import { canonicalHash } from '../store/canonical';
 import { CLAIM_STALE_MS, claimsOf, insertClaims, takeLeaseLock, takeOverClaim } from '../store/claims';
 import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
+import { enqueue } from '../store/outbox';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { requirementOf, withCleanCheck } from './requirement';
@@ -238,11 +240,20 @@ async function settleItem(
   status: 'approved' | 'denied' | 'expired',
 ): Promise<void> {
   if (asked.status !== 'pending') return;
-  await settleApprovalItem(context.tx, asked, status);
+  if (await settleApprovalItem(context.tx, asked, status))
+    await tell(context, { event: 'approval_settled', request: asked.request_id });
   const kind = status === 'expired' ? 'approval_expired' : 'approval_settled';
   context.journal.push(
     entry(context, prepared, kind, { request: asked.request_id, itemHash: asked.item_hash, status }),
   );
+}
+
+/** Puts a word for people beside what it is about; nothing where no channel tells them. */
+async function tell(
+  { deps, tx, at }: GuardContext,
+  notice: { event: NoticeEvent; request: string },
+): Promise<void> {
+  if (tellsPeople(deps.config.channels)) await enqueue(tx, 'notice', notice.request, notice, at);
 }
 
 /** Files one request for all items that need one, in the transaction that records it. Nobody is asked before. */
@@ -290,6 +301,7 @@ async function ask(
       status: 'pending',
     })),
   );
+  await tell(context, { event: 'approval_requested', request: id });
   context.journal.push({
     incident: wave.incident,
     at: context.at,

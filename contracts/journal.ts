@@ -14,6 +14,8 @@ export const JOURNAL_KINDS = [
   'decision_recorded',
   'approval_settled',
   'approval_expired',
+  'notice_sent',
+  'notice_failed',
   'action_claimed',
   'action_refused',
   'action_held',

@@ -86,7 +86,8 @@ const GAUGES: readonly { name: string; help: string; read: (store: Store) => Pro
         db
           .selectFrom('outbox')
           .select((eb) => eb.fn.countAll<string>().as('n'))
-          .where('done_at', 'is', null),
+          .where('done_at', 'is', null)
+          .where('kind', '<>', 'notice'),
       ),
   },
   {
@@ -98,6 +99,7 @@ const GAUGES: readonly { name: string; help: string; read: (store: Store) => Pro
         .selectFrom('outbox')
         .select((eb) => eb.fn.min('created_at').as('oldest'))
         .where('done_at', 'is', null)
+        .where('kind', '<>', 'notice')
         .executeTakeFirst();
       const oldest = row?.oldest as Date | null | undefined;
       return oldest == null ? 0 : Math.max(0, ((await store.now()).getTime() - oldest.getTime()) / 1000);

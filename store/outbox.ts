@@ -2,7 +2,8 @@ import type { JsonObject } from '../contracts/values';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
-export type OutboxKind = 'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back';
+export type OutboxKind =
+  'start_or_signal' | 'decision' | 'command' | 'wake' | 'release_lease' | 'roll_back' | 'notice';
 
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
@@ -13,7 +14,7 @@ export const SEND_TIMEOUT_MS = 5_000;
 const KEEP_SENT_MS = 24 * 3_600_000;
 const FORGET_BATCH = 5_000;
 
-/** Puts a message for Temporal beside the state that it is about; it goes out when Temporal can take it. */
+/** Puts a message for Temporal, or a notice for people, beside the state that it is about; it goes out when Temporal can take it. */
 export async function enqueue(
   tx: Tx,
   kind: OutboxKind,
@@ -28,7 +29,7 @@ export async function enqueue(
 }
 
 /**
- * Takes due rows, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
+ * Takes due rows for Temporal, oldest first; other dispatchers pass them over. Commands to one run go out one after another, in their order;
  * of the other kinds the order does not matter.
  */
 export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
@@ -39,6 +40,7 @@ export function takeDue(store: Store, limit: number): Promise<Row<'outbox'>[]> {
       .selectAll()
       .where('done_at', 'is', null)
       .where('next_at', '<=', at)
+      .where('kind', '<>', 'notice')
       .where((eb) =>
         eb.or([
           eb('kind', '<>', 'command'),

@@ -75,7 +75,7 @@ export function approvalHooks({ store, channels, rejected, wake }: ApprovalHookD
           person: person.id,
           roles: person.roles,
           channel: channelVoice(channel.id),
-          onBehalf: { authenticated: authenticatesPeople, maxImpact },
+          onBehalf: { authenticated: authenticatesPeople ?? false, maxImpact },
         });
         wake();
         response.status(202).json(decided);
