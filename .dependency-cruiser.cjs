@@ -70,7 +70,7 @@ module.exports = {
       from: { path: '^integrations/' },
       to: {
         path: [
-          '^(workflows|activities|sources|server|store|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|sources|channels|server|store|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite', 'express', 'commander'),
         ],
       },
@@ -100,6 +100,26 @@ module.exports = {
       from: { path: '^sources/(?!kit/|index\\.ts$)([^/]+)' },
       to: { path: '^sources/(?!kit/)', pathNot: '^sources/$1' },
     },
+    only(
+      'channels-see-contracts-and-kits',
+      'A channel is a plain function over one product, in both directions: no SQL, no server.',
+      '^channels/',
+      [
+        '^channels/',
+        '^contracts/',
+        '^integrations/kit/',
+        '^integrations/smtp/(client|schemas)\\.ts$',
+        '^sources/kit/authentication\\.ts$',
+        npm('zod'),
+        '^(node:)?(crypto|buffer)$',
+      ],
+    ),
+    {
+      name: 'channels-are-islands',
+      severity: 'error',
+      from: { path: '^channels/(?!kit/|index\\.ts$)([^/]+)/' },
+      to: { path: '^channels/(?!kit/)', pathNot: '^channels/$1/' },
+    },
     {
       name: 'activities-do-the-work',
       comment:
@@ -108,7 +128,7 @@ module.exports = {
       from: { path: '^activities/' },
       to: {
         path: [
-          '^(workflows|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|server|channels|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/(worker|workflow|testing)', 'express', 'commander'),
         ],
       },
@@ -120,14 +140,15 @@ module.exports = {
       from: { path: '^store/' },
       to: {
         path: [
-          '^(workflows|activities|integrations|sources|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|integrations|sources|channels|server|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'express', 'axios', 'commander'),
         ],
       },
     },
     {
       name: 'server-is-a-client',
-      comment: 'The HTTP process starts and wakes runs; it never runs one, and never calls a vendor.',
+      comment:
+        'The HTTP process starts and wakes runs; it never runs one, and calls no vendor but the channels to people.',
       severity: 'error',
       from: { path: '^server/' },
       to: {
@@ -144,7 +165,9 @@ module.exports = {
       comment: 'Connection, worker and bundle factories get their activities passed in.',
       severity: 'error',
       from: { path: '^temporal-config/' },
-      to: { path: '^(workflows|activities|integrations|sources|server|store|cli|bench|test|console)/' },
+      to: {
+        path: '^(workflows|activities|integrations|sources|channels|server|store|cli|bench|test|console)/',
+      },
     },
     {
       name: 'cli-speaks-http',
@@ -153,7 +176,7 @@ module.exports = {
       from: { path: '^cli/', pathNot: '^cli/(up\\.ts$|up/|doctor\\.ts$|doctor/|journal-verify\\.ts$)' },
       to: {
         path: [
-          '^(workflows|activities|integrations|sources|server|store|temporal-config|bench|test)/',
+          '^(workflows|activities|integrations|sources|channels|server|store|temporal-config|bench|test)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite'),
         ],
       },
@@ -169,7 +192,7 @@ module.exports = {
       comment: 'What runs in production is listed in dependencies.',
       severity: 'error',
       from: {
-        path: '^(contracts|workflows|activities|integrations|sources|server|store|cli|temporal-config)/',
+        path: '^(contracts|workflows|activities|integrations|sources|channels|server|store|cli|temporal-config)/',
       },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },

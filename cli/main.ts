@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json';
 import { api, hookSecret } from './api';
+import { channelCommands } from './commands/channels';
 import { approvalCommands, containmentCommands, killSwitchCommand } from './commands/decisions';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
@@ -83,6 +84,7 @@ approvalCommands(program);
 containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);
+channelCommands(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

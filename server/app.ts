@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type RequestHandler } from 'express';
+import type { ConnectedChannel } from '../channels';
 import type { PlaybookView } from '../contracts/api';
 import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
@@ -10,11 +11,13 @@ import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
 import { createMetrics } from './metrics';
+import type { Notifier } from './notifier';
 import { pollMetrics } from './poll-metrics';
 import { problemJson, Problem, requestIdOf } from './problem';
 import { apiRoutes } from './routes/api';
 import { approvalHooks } from './routes/approval-hooks';
 import { blocklistRoutes } from './routes/blocklists';
+import { confirmPages } from './routes/confirm';
 import { hookRoutes } from './routes/hooks';
 import { openApiOf } from './routes/openapi';
 import { startPage } from './routes/start-page';
@@ -28,6 +31,9 @@ export interface AppDeps {
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
   witness: () => SealWitness | undefined;
+  /** The channels that tell people, and what tells them; none where this process tells nobody. */
+  connected?: ReadonlyMap<string, ConnectedChannel>;
+  notifier?: Notifier;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
   log: CallContext['log'];
@@ -86,16 +92,17 @@ function health(app: Express, store: Store, metrics: ReturnType<typeof createMet
 
 /** The HTTP application, without a port. */
 export function createApp(deps: AppDeps): Express {
-  const { store, config, wake, log } = deps;
+  const { store, config, wake, log, notifier, connected = new Map<string, ConnectedChannel>() } = deps;
   const app = express();
   app.disable('x-powered-by');
   const metrics = createMetrics(store);
   const { rejected, accepted } = metrics;
   pollMetrics(store, metrics.registry);
+  if (notifier !== undefined) metrics.registry.registerMetric(notifier.counter);
   app.use(headers);
   app.use(logAnswers(log));
   health(app, store, metrics);
-  app.use(approvalHooks({ store, channels: config.channels, rejected, wake }));
+  app.use(approvalHooks({ store, channels: config.channels, connected, rejected, wake, log }));
   app.use(
     hookRoutes({ store, sources: config.sources, implementations: deps.sources, rejected, accepted, wake }),
   );
@@ -110,6 +117,8 @@ export function createApp(deps: AppDeps): Express {
       policyVersion: policyVersionOf(config.policy),
     },
     witness: deps.witness,
+    channels: config.channels,
+    notifier,
     wake,
   });
   const document = openApiOf(routes, API, packageJson.version);
@@ -117,6 +126,7 @@ export function createApp(deps: AppDeps): Express {
     response.json(document);
   });
   app.use(routerOf(store, API, routes));
+  app.use(confirmPages(store, connected, wake));
   app.use(startPage(store, wake));
   app.use(() => {
     throw new Problem(404, 'Not found', 'There is nothing here.');

@@ -2,8 +2,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { alertsAfter } from '../../activities/incident';
+import { connectChannels } from '../../channels';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
+import { Notifier } from '../../server/notifier';
 import { temporalRuns } from '../../server/runs';
 import { SOURCES } from '../../sources';
 import { savePolicy } from '../../store/policies';
@@ -39,14 +41,21 @@ export async function startServer(
   });
   dispatcher.start();
   cleanups.add(() => dispatcher.stop());
+  const connected = connectChannels(config);
+  const notifier = new Notifier({ store, channels: connected, publicUrl: config.publicUrl, log });
+  notifier.start();
+  cleanups.add(() => notifier.stop());
   const app = createApp({
     store,
     config,
     sources: SOURCES,
     playbooks: PLAYBOOKS.map(({ id, version, title }) => ({ id, version, title })),
     witness: () => readWitness(settings.dataDir),
+    connected,
+    notifier,
     wake: () => {
       dispatcher.wake();
+      notifier.wake();
     },
     log,
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CHANNELS } from '../../channels';
 import { BadConfig, checkConfig, readConfigFile, type Known } from '../../cli/up/load-config';
 import type { ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
@@ -22,6 +23,7 @@ const known: Known = {
     ],
   ]),
   sources: new Map([['generic', { config: z.object({}).strict() }]]),
+  channels: CHANNELS,
 };
 const minimal: ConfigInput = { policy: DEFAULT_POLICY };
 const check = (config: object, env: NodeJS.ProcessEnv = {}) =>

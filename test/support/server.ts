@@ -5,7 +5,9 @@ import { AssetIndex } from '../../contracts/assets';
 import { Config, type ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
+import { connectChannels } from '../../channels';
 import { createApp } from '../../server/app';
+import { Notifier } from '../../server/notifier';
 import { SOURCES } from '../../sources';
 import { createToken, savePerson } from '../../store/people';
 import { savePolicy } from '../../store/policies';
@@ -28,6 +30,8 @@ export interface TestServer {
   readonly url: string;
   readonly tokens: Readonly<Record<string, string>>;
   readonly logged: { data: object; message: string }[];
+  /** What tells people; runs where the configuration has channels for that. */
+  readonly notifier: Notifier;
   /** How often the dispatcher was woken. */
   wakes(): number;
   /** One request; `as` is the person whose token is sent. */
@@ -61,6 +65,11 @@ export async function startTestServer(input: Partial<ConfigInput> = {}, store?: 
   const note = (data: object, message: string): void => {
     logged.push({ data, message });
   };
+  const log = { info: note, warn: note };
+  const connected = connectChannels(config);
+  const { publicUrl } = config;
+  const notifier = new Notifier({ store: own, channels: connected, publicUrl, log });
+  if (connected.size > 0) notifier.start();
   const app = createApp({
     store: own,
     config,
@@ -70,10 +79,13 @@ export async function startTestServer(input: Partial<ConfigInput> = {}, store?: 
       { id: 'malware_on_endpoint', version: 1, title: 'Malware' },
     ],
     witness: () => undefined,
+    connected,
+    notifier,
     wake: () => {
       woken += 1;
+      notifier.wake();
     },
-    log: { info: note, warn: note },
+    log,
   });
   const server = app.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -84,6 +96,7 @@ export async function startTestServer(input: Partial<ConfigInput> = {}, store?: 
     url,
     tokens,
     logged,
+    notifier,
     wakes: () => woken,
     call: (method, path, { as = 'lea', body, headers = {} } = {}) =>
       axios.request({
@@ -95,6 +108,7 @@ export async function startTestServer(input: Partial<ConfigInput> = {}, store?: 
         maxRedirects: 0,
       }),
     stop: async () => {
+      await notifier.stop();
       await new Promise((resolve) => {
         server.close(resolve);
         server.closeAllConnections();
@@ -122,6 +136,7 @@ export async function fileRequest(
   store: Store,
   incident: string,
   items: readonly AskedItem[],
+  extra: { title?: string; reason?: string; expires_at?: Date } = {},
 ): Promise<string> {
   const id = randomUUID();
   const at = await store.now();
@@ -139,6 +154,7 @@ export async function fileRequest(
       status: 'open',
       created_at: at,
       expires_at: new Date(at.getTime() + 3_600_000),
+      ...extra,
     })
     .execute();
   for (const { action, target, requirement } of items)
