@@ -119,6 +119,8 @@ export interface ChannelKind<S extends z.ZodType = z.ZodType> {
   /** It proves who answered, unless the configuration says otherwise. */
   readonly authenticatesPeople: boolean;
   connect(config: z.output<S>, channel: ConnectedAs): OutgoingChannel;
+  /** What does not fit the rest of its configuration, each with the field. */
+  mistakes?(config: z.output<S>, channel: ConnectedAs): string[];
   /** For a product that calls back. */
   readonly inbound?: {
     authenticate(request: HookRequest, secrets: readonly Secret[]): Authentication;

@@ -98,7 +98,8 @@ export function createApp(deps: AppDeps): Express {
   const metrics = createMetrics(store);
   const { rejected, accepted } = metrics;
   pollMetrics(store, metrics.registry);
-  if (notifier !== undefined) metrics.registry.registerMetric(notifier.counter);
+  if (notifier !== undefined)
+    for (const metric of [notifier.counter, notifier.gauge]) metrics.registry.registerMetric(metric);
   app.use(headers);
   app.use(logAnswers(log));
   health(app, store, metrics);

@@ -1,4 +1,4 @@
-import { Counter } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { ConnectedChannel } from '../channels';
 import { signLink } from '../channels/kit/links';
 import type { ApprovalRequest } from '../contracts/approval';
@@ -13,6 +13,7 @@ import {
   noticeDone,
   noticeFacts,
   noticeFailed,
+  noticesWaiting,
   takeDueNotices,
 } from '../store/notices';
 import { approvalRequests } from '../store/read-models';
@@ -64,7 +65,24 @@ export class Notifier {
     registers: [],
   });
 
+  /** What waits, over all servers; none while the database is away: `cordon_database_up` says so. */
+  readonly gauge: Gauge;
+
   constructor(private readonly deps: NotifierDeps) {
+    const { store, channels } = deps;
+    this.gauge = new Gauge({
+      name: 'cordon_notices_waiting',
+      help: 'Messages to people that have not arrived yet, by channel.',
+      labelNames: ['channel'],
+      registers: [],
+      async collect() {
+        this.reset();
+        const waiting = await noticesWaiting(store).catch(() => undefined);
+        if (waiting === undefined) return;
+        for (const channel of channels.keys()) this.set({ channel }, 0);
+        for (const { channel, n } of waiting) this.set({ channel }, n);
+      },
+    });
     this.#loops = new Loops(deps.log);
   }
 
@@ -113,19 +131,19 @@ export class Notifier {
 
   async #spread(): Promise<boolean> {
     const { store, channels } = this.deps;
-    const done = await fanOut(
+    const isMore = await fanOut(
       store,
       [...channels.values()].map((channel) => ({
         ...channel,
         recipients: (event) => channel.outgoing.recipients(event),
       })),
     );
-    if (done > 0) this.wake();
+    if (isMore) this.wake();
     if (Date.now() - this.#choresAt > CHORES_EVERY_MS) {
       this.#choresAt = Date.now();
       await forgetNotices(store, [...channels.keys()]);
     }
-    return done > 0;
+    return isMore;
   }
 
   async #deliver(channel: ConnectedChannel): Promise<boolean> {
@@ -216,7 +234,10 @@ export class Notifier {
       request,
       evidence,
       people: Array.isArray(people) ? people.filter((one) => typeof one === 'string') : [],
-      links: event === 'approval_settled' ? new Map() : this.#links(channel, facts, request),
+      links:
+        event === 'approval_settled'
+          ? new Map()
+          : this.#links(channel, facts, request, typeof step === 'number' ? step : 0),
       ...(typeof step === 'number' ? { step } : {}),
       ...(to === undefined ? {} : { to }),
       ...(posted === undefined ? {} : { posted }),
@@ -225,7 +246,12 @@ export class Notifier {
   }
 
   /** A link for each person of the channel who could fill a seat of something that the channel may decide. */
-  #links(channel: ConnectedChannel, facts: Facts, request: ApprovalRequest): Map<string, string> {
+  #links(
+    channel: ConnectedChannel,
+    facts: Facts,
+    request: ApprovalRequest,
+    round: number,
+  ): Map<string, string> {
     const { publicUrl } = this.deps;
     if (publicUrl === undefined || channel.kind.secrets !== 'sign the links it sends') return new Map();
     const items = decidable(request.items, channel.maxImpact);
@@ -245,6 +271,7 @@ export class Notifier {
           person: id,
           plan: request.planHash,
           until: Date.parse(request.expiresAt),
+          round,
         });
         return [id, `${publicUrl}/confirm?link=${link}`];
       }),

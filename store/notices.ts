@@ -13,7 +13,6 @@ import { enqueue } from './outbox';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
-const FAN_OUT = 50;
 const KEEP_MS = 30 * 24 * 3_600_000;
 const ORPHAN_MS = 3_600_000;
 const FORGET_BATCH = 5_000;
@@ -75,32 +74,32 @@ async function addresseesOf(
 }
 
 /**
- * Turns what the outbox says into one row a recipient. Each channel then goes its own way: one that is slow or gone holds up
- * neither another nor the request. Returns how many rows of the outbox were done.
+ * Turns one row of the outbox into one row a recipient. Each channel then goes its own way: one that is slow or gone holds up
+ * neither another nor the request. One at a time, so that the lock on its request is short and never waits for another. Returns
+ * whether there was one.
  */
-export function fanOut(store: Store, tellers: readonly Teller[]): Promise<number> {
+export function fanOut(store: Store, tellers: readonly Teller[]): Promise<boolean> {
   return inTransaction(store, async (tx) => {
     const at = await store.now();
-    const rows = await tx
+    const row = await tx
       .selectFrom('outbox')
       .selectAll()
       .where('kind', '=', 'notice')
       .where('done_at', 'is', null)
       .orderBy('id')
-      .limit(FAN_OUT)
+      .limit(1)
       .forUpdate()
       .skipLocked()
+      .executeTakeFirst();
+    if (row === undefined) return false;
+    const parsed = NoticePayload.safeParse(row.payload);
+    if (parsed.success) await fanOutOne(tx, tellers, parsed.data, at);
+    await tx
+      .updateTable('outbox')
+      .set({ done_at: at, error: parsed.success ? null : 'it is no notice' })
+      .where('id', '=', row.id)
       .execute();
-    for (const row of rows) {
-      const parsed = NoticePayload.safeParse(row.payload);
-      if (parsed.success) await fanOutOne(tx, tellers, parsed.data, at);
-      await tx
-        .updateTable('outbox')
-        .set({ done_at: at, error: parsed.success ? null : 'it is no notice' })
-        .where('id', '=', row.id)
-        .execute();
-    }
-    return rows.length;
+    return true;
   });
 }
 
@@ -386,6 +385,17 @@ export async function channelState({ db }: Store, channel: string): Promise<Chan
         ? undefined
         : { at: bad.done_at ?? bad.next_at, error: bad.error, request: bad.request_id },
   };
+}
+
+/** How many notices wait, by channel. */
+export async function noticesWaiting({ db }: Store): Promise<{ channel: string; n: number }[]> {
+  const rows = await db
+    .selectFrom('notices')
+    .select(['channel', (eb) => eb.fn.countAll<string>().as('n')])
+    .where('state', '=', 'due')
+    .groupBy('channel')
+    .execute();
+  return rows.map(({ channel, n }) => ({ channel, n: Number(n) }));
 }
 
 /** Deletes what was done a month ago, and gives up what is for channels that are no longer configured. */

@@ -28,12 +28,15 @@ const decisionId = (secret: Secret, parts: readonly string[]): string =>
       .digest(),
   );
 
-/** Signs a link with the first secret. */
-export function signLink(secrets: readonly Secret[], content: Omit<LinkContent, 'decision'>): string {
+/** Signs a link with the first secret. An escalation is another `round`, with a link of its own. */
+export function signLink(
+  secrets: readonly Secret[],
+  content: Omit<LinkContent, 'decision'> & { round: number },
+): string {
   const [secret] = secrets;
   if (secret === undefined || secret.reveal() === '') throw new TypeError('a link needs a secret');
-  const { channel, request, person, plan, until } = content;
-  const decision = decisionId(secret, [channel, request, person, plan]);
+  const { channel, request, person, plan, until, round } = content;
+  const decision = decisionId(secret, [channel, request, person, plan, String(round)]);
   const text = Buffer.from(JSON.stringify({ channel, request, person, plan, until, decision })).toString(
     'base64url',
   );

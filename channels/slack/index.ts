@@ -39,5 +39,9 @@ export default defineChannel({
       close: () => client.close(),
     };
   },
+  mistakes: ({ users }, { people }) =>
+    Object.entries(users)
+      .filter(([, person]) => !people.includes(person))
+      .map(([user, person]) => `users.${user}: "${person}" is not among the people of this channel`),
   inbound: { authenticate: verifySlack, read: readSlack },
 });

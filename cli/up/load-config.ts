@@ -26,7 +26,7 @@ export interface Known {
   /** Source id → its schema. */
   sources: ReadonlyMap<string, { config: z.ZodType }>;
   /** Kind of channel → its schema, and what its secrets are for. */
-  channels: ReadonlyMap<string, Pick<ChannelKind, 'config' | 'secrets'>>;
+  channels: ReadonlyMap<string, Pick<ChannelKind, 'config' | 'secrets' | 'mistakes'>>;
 }
 
 /** What the file exports, unchecked. */
@@ -102,8 +102,11 @@ function channelMistakes({ channels, publicUrl }: Config, known: Known): string[
       return [
         `${at}: no kind of channel "${channel.use}"; there are ${['webhook', ...known.channels.keys()].join(', ')}`,
       ];
+    const parsed = kind.config.safeParse(channel.config);
     return [
-      ...issuesOf(kind.config, channel.config, `${at}.config`),
+      ...(parsed.success
+        ? (kind.mistakes?.(parsed.data, channel) ?? []).map((mistake) => `${at}.config.${mistake}`)
+        : issuesOf(kind.config, channel.config, `${at}.config`)),
       ...(kind.secrets === 'sign the links it sends' && publicUrl === undefined
         ? [`${at}: it sends links to this server: set publicUrl, such as "https://cordon.example.com"`]
         : []),

@@ -1,5 +1,8 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { messageOf, slackText } from '../../channels/slack/blocks';
+import { verifySlack } from '../../channels/slack/inbound';
+import { Secret } from '../../contracts/secret';
 import { blockFaults, textsOf } from '../support/fake-channels';
 import { HOSTILE, itemOf, noticeOf } from './notices';
 
@@ -131,4 +134,22 @@ test('it says what, why, how bad, whether it can be taken back, how long is left
     'Release host (high impact, CANNOT be taken back, simulated): ws-1 [host:ws-1] for 1 h by edr; needs low impact: one analyst',
   ])
     expect(text).toContain(said);
+});
+
+test('the signature is the one of the vendor’s own example; an empty secret opens nothing', () => {
+  // https://docs.slack.dev/authentication/verifying-requests-from-slack
+  const body =
+    'token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c';
+  const request = (signature: string) => ({
+    headers: { 'x-slack-request-timestamp': '1531420618', 'x-slack-signature': signature },
+    query: {},
+    body: new TextEncoder().encode(body),
+    now: 1531420618000,
+  });
+  const theirs = 'v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503';
+  expect(verifySlack(request(theirs), [new Secret('8f742231b10e8888abcd99yyyzzz85a5')])).toEqual({
+    ok: true,
+  });
+  const empty = `v0=${createHmac('sha256', '').update(`v0:1531420618:${body}`).digest('hex')}`;
+  expect(verifySlack(request(empty), [new Secret('')])).toMatchObject({ ok: false, why: 'bad_signature' });
 });

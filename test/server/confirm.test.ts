@@ -61,6 +61,7 @@ const content = (request: string, over: object = {}) => ({
   person: 'ana',
   plan: 'plan-1',
   until: Date.now() + 3_600_000,
+  round: 0,
   ...over,
 });
 const linkTo = (request: string, over: object = {}, secret = NEW): string =>

@@ -19,7 +19,7 @@ import {
   type FakeSlack,
 } from '../support/fake-channels';
 import { fileIncident, fileRequest } from '../support/server';
-import { memoryStore } from '../support/store';
+import { memoryStore, startPostgres } from '../support/store';
 
 const LOW = 'endpoint.release_host';
 const HIGH = 'endpoint.isolate_host';
@@ -47,6 +47,7 @@ beforeAll(async () => {
       email: `${id}@example.com`,
       roles: [id === 'lea' ? 'lead' : 'analyst'],
     });
+  await savePerson(store, { id: 'zoe', name: 'zoe', email: 'zoe@example.com', roles: ['analyst'] });
 }, 60_000);
 afterAll(() => store.close());
 beforeEach(async () => {
@@ -235,6 +236,18 @@ describe('slack', () => {
         (await store.db.selectFrom('outbox').selectAll().where('done_at', 'is', null).execute()).length === 0,
     );
     await allDone(2);
+    expect(slack.server.state().messages).toHaveLength(2);
+  });
+
+  test('what comes while the message is on its way waits for it', async () => {
+    slack.server.faults.add({ mode: 'slow', path: /postMessage/, delayMs: 700, times: 1 });
+    started(slackConfig({ timeoutMs: 5_000 }));
+    const request = await requested();
+    await until('it is on its way', () => slack.server.state().messages.length === 1);
+    await settle(request);
+    await allDone(2);
+    expect((await rows()).map(({ state }) => state)).toEqual(['sent', 'sent']);
+    expect(slack.server.state().messages[0]?.text).toMatch(/^Settled/);
   });
 
   test('what is settled or over before it could be told is not told', async () => {
@@ -363,6 +376,47 @@ describe('several servers, and restarts', () => {
     expect(slack.server.state().messages).toHaveLength(8);
     expect(relay.mails).toHaveLength(24);
   });
+
+  test('on PostgreSQL too, with decisions and settlements in between', async () => {
+    const postgres = await startPostgres();
+    const [mine, other] = [store, await postgres.newStore()];
+    store = other;
+    try {
+      for (const id of PEOPLE)
+        await savePerson(store, { id, name: id, email: `${id}@example.com`, roles: ['lead'] });
+      await fileIncident(store, incident);
+      started(slackConfig({ timeoutMs: 5_000 }), mailConfig());
+      started(slackConfig({ timeoutMs: 5_000 }), mailConfig());
+      await Promise.all(
+        Array.from({ length: 12 }, async (_, n) => {
+          const request = await requested([{ action: LOW, target: `ws-${String(n)}` }]);
+          await decideAll(request);
+          await settle(request);
+        }),
+      );
+      await until('everything is done', async () => {
+        const open = await store.db
+          .selectFrom('outbox')
+          .select('id')
+          .where('kind', '=', 'notice')
+          .where('done_at', 'is', null)
+          .execute();
+        const due = await store.db.selectFrom('notices').select('id').where('state', '=', 'due').execute();
+        return open.length + due.length === 0;
+      });
+      const { messages } = slack.server.state();
+      expect(messages.length).toBeLessThanOrEqual(12);
+      expect(messages.every(({ text }) => text.startsWith('Settled'))).toBe(true);
+      const sent = (await rows('mail')).filter(({ state }) => state === 'sent');
+      expect(relay.mails).toHaveLength(sent.length);
+      expect((await rows()).filter(({ state }) => state === 'failed')).toEqual([]);
+      await Promise.all(notifiers.map((one) => one.stop()));
+    } finally {
+      store = mine;
+      await other.close();
+      postgres.remove();
+    }
+  }, 60_000);
 
   test('what a server had taken when it was killed is sent by another, after its time', async () => {
     const request = await requested();
