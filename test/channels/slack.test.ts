@@ -71,6 +71,16 @@ test('any text and any number of items makes a message that Slack takes and that
   );
 }, 120_000);
 
+test('ten items that are long when they are escaped lose their own buttons, not their place', () => {
+  const long = { kind: 'host' as const, key: 'host:x', label: '&'.repeat(300) };
+  for (const n of [10, 40]) {
+    const items = Array.from({ length: n }, (_, at) => itemOf(at, { impact: 'high', target: long }));
+    const message = messageOf(noticeOf(items), 'high', []);
+    expect(blockFaults(message.blocks)).toEqual([]);
+    expect(JSON.stringify(message)).toContain(`Approve all ${String(n)}`);
+  }
+});
+
 test('escaping is cut at a character, never inside one', () => {
   fc.assert(
     fc.property(

@@ -5,6 +5,7 @@ const SLACK = 'test/channels/slack.test.ts';
 const CLICKS = 'test/server/slack-hook.test.ts';
 const CONFIRM = 'test/server/confirm.test.ts';
 const NOTIFIER = 'test/server/notifier.test.ts';
+const KINDS = 'test/server/channel-kinds.test.ts';
 const NOTICES = 'test/activities/notices.test.ts';
 
 /** What stands between a message, a click or a link, and a decision; and what keeps notices from being lost or doubled. */
@@ -91,7 +92,7 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
       'blocks.length <= MAX_BLOCKS && Buffer.byteLength(JSON.stringify(blocks)) <= MAX_BYTES',
       'true',
       SLACK,
-      'a message that Slack takes',
+      'ten items that are long when they are escaped',
     ],
   ]),
   ...of('channels/kit/words.ts', [
@@ -109,7 +110,7 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
       'no mail to the starter',
       'if (requirement.noSelfApproval && startedBy === `person:${person.id}`) return false;',
       '',
-      NOTIFIER,
+      KINDS,
       'who started the run gets none',
     ],
   ]),
@@ -195,7 +196,7 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
       'links for its own',
       'channel.people.includes(person.id) &&',
       '',
-      NOTIFIER,
+      KINDS,
       'Teams gets a card with a link a person',
     ],
   ]),
@@ -232,7 +233,7 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
       'who can decide',
       '.filter(({ id, roles }) => mayFill(id, roles as Role[]))',
       '',
-      NOTIFIER,
+      KINDS,
       'one to each who could fill a seat',
     ],
   ]),
