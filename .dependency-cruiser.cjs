@@ -70,7 +70,7 @@ module.exports = {
       from: { path: '^integrations/' },
       to: {
         path: [
-          '^(workflows|activities|sources|planner|server|store|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|sources|channels|planner|server|store|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite', 'express', 'commander'),
         ],
       },
@@ -100,6 +100,26 @@ module.exports = {
       from: { path: '^sources/(?!kit/|index\\.ts$)([^/]+)' },
       to: { path: '^sources/(?!kit/)', pathNot: '^sources/$1' },
     },
+    only(
+      'channels-see-contracts-and-kits',
+      'A channel is a plain function over one product, in both directions: no SQL, no server.',
+      '^channels/',
+      [
+        '^channels/',
+        '^contracts/',
+        '^integrations/kit/',
+        '^integrations/smtp/(client|schemas)\\.ts$',
+        '^sources/kit/authentication\\.ts$',
+        npm('zod'),
+        '^(node:)?(crypto|buffer)$',
+      ],
+    ),
+    {
+      name: 'channels-are-islands',
+      severity: 'error',
+      from: { path: '^channels/(?!kit/|index\\.ts$)([^/]+)/' },
+      to: { path: '^channels/(?!kit/)', pathNot: '^channels/$1/' },
+    },
     {
       name: 'activities-do-the-work',
       comment:
@@ -108,7 +128,7 @@ module.exports = {
       from: { path: '^activities/' },
       to: {
         path: [
-          '^(workflows|planner|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|planner|channels|server|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/(worker|workflow|testing)', 'express', 'commander'),
         ],
       },
@@ -120,7 +140,7 @@ module.exports = {
       from: { path: '^store/' },
       to: {
         path: [
-          '^(workflows|activities|integrations|sources|planner|server|cli|temporal-config|bench|test|console)/',
+          '^(workflows|activities|integrations|sources|channels|planner|server|cli|temporal-config|bench|test|console)/',
           npm('@temporalio/[^/]+', 'express', 'axios', 'commander'),
         ],
       },
@@ -146,7 +166,8 @@ module.exports = {
     },
     {
       name: 'server-is-a-client',
-      comment: 'The HTTP process starts and wakes runs; it never runs one, and never calls a vendor.',
+      comment:
+        'The HTTP process starts and wakes runs; it never runs one, and calls no vendor but the channels to people.',
       severity: 'error',
       from: { path: '^server/' },
       to: {
@@ -164,7 +185,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^temporal-config/' },
       to: {
-        path: '^(workflows|activities|integrations|planner|sources|server|store|cli|bench|test|console)/',
+        path: '^(workflows|activities|integrations|planner|sources|channels|server|store|cli|bench|test|console)/',
       },
     },
     {
@@ -177,7 +198,7 @@ module.exports = {
       },
       to: {
         path: [
-          '^(workflows|activities|integrations|planner|sources|server|store|temporal-config|bench|test)/',
+          '^(workflows|activities|integrations|planner|sources|channels|server|store|temporal-config|bench|test)/',
           npm('@temporalio/[^/]+', 'kysely', 'pg', '@electric-sql/pglite'),
         ],
       },
@@ -193,7 +214,7 @@ module.exports = {
       comment: 'What runs in production is listed in dependencies.',
       severity: 'error',
       from: {
-        path: '^(contracts|workflows|activities|integrations|planner|sources|server|store|cli|temporal-config)/',
+        path: '^(contracts|workflows|activities|integrations|planner|sources|channels|server|store|cli|temporal-config)/',
       },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },

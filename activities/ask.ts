@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { tellsPeople, type NoticeEvent } from '../contracts/channel';
+import type { Config } from '../contracts/config';
 import type { ItemResult, WaveInput } from '../contracts/messages';
 import type { Requirement } from '../contracts/policy';
 import { insertRequest, planHash, requirementJson } from '../store/approvals';
 import { fileEscalation } from '../store/escalations';
 import type { NewEntry } from '../store/journal';
+import { enqueue } from '../store/outbox';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { resultOf } from './results';
@@ -11,6 +14,7 @@ import type { Prepared } from './runner-types';
 
 /** Where a request is filed: the guard's transaction. */
 export interface Asking {
+  readonly deps: { readonly config: Pick<Config, 'channels'> };
   readonly tx: Tx;
   readonly at: Date;
   readonly incident: Row<'incidents'>;
@@ -22,6 +26,14 @@ export interface ToAsk {
   prepared: Prepared;
   requirement: Requirement & { kind: 'approvals' };
   itemHash: string;
+}
+
+/** Puts a word for people beside what it is about; nothing where no channel tells them. */
+export async function tell(
+  { deps, tx, at }: Pick<Asking, 'deps' | 'tx' | 'at'>,
+  notice: { event: NoticeEvent; request: string },
+): Promise<void> {
+  if (tellsPeople(deps.config.channels)) await enqueue(tx, 'notice', notice.request, notice, at);
 }
 
 /** One request for all items that need one; what silence would allow is asked for apart, so that its time is its own. */
@@ -82,6 +94,7 @@ async function fileRequest(
       status: 'pending',
     })),
   );
+  await tell(context, { event: 'approval_requested', request: id });
   const steps = items.flatMap(({ requirement }) => requirement.escalation ?? []);
   if (steps.length > 0) await fileEscalation(context.tx, { id, at: context.at, expiresAt: expires }, steps);
   context.journal.push({

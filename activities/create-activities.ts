@@ -1,3 +1,4 @@
+import { tellsPeople } from '../contracts/channel';
 import { LeaseAuditor } from './audit';
 import { CordonError } from '../contracts/errors';
 import {
@@ -23,10 +24,11 @@ async function runWaves(runner: WaveRunner, inputs: WaveInput[], call: WaveCall)
 
 /** The chores of a minute. One that fails does not keep the other from being done. */
 async function sweep(
-  { store }: RunnerDeps,
+  { store, config }: RunnerDeps,
   leases: LeaseKeeper,
 ): ReturnType<CordonActivities['sweepLeases']> {
-  const [escalated, swept] = await Promise.allSettled([escalateDue(store), leases.sweep()]);
+  const tells = tellsPeople(config.channels);
+  const [escalated, swept] = await Promise.allSettled([escalateDue(store, { tells }), leases.sweep()]);
   if (escalated.status === 'rejected') throw escalated.reason;
   if (swept.status === 'rejected') throw swept.reason;
   return swept.value;

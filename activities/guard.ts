@@ -26,7 +26,7 @@ import { isDetached } from '../store/detach';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
-import { ask, awaiting, type ToAsk } from './ask';
+import { ask, awaiting, tell, type ToAsk } from './ask';
 import { closedForItem } from './maintenance';
 import { takesBackDirectly } from './prepare';
 import { requirementOf, withCleanCheck } from './requirement';
@@ -272,7 +272,8 @@ async function settleItem(
   by: Met['by'],
 ): Promise<void> {
   if (asked.status !== 'pending') return;
-  await settleApprovalItem(context.tx, asked, status);
+  if (await settleApprovalItem(context.tx, asked, status))
+    await tell(context, { event: 'approval_settled', request: asked.request_id });
   const kind = status === 'expired' ? 'approval_expired' : 'approval_settled';
   context.journal.push(
     entry(context, prepared, kind, { request: asked.request_id, itemHash: asked.item_hash, status, by }),

@@ -4,6 +4,7 @@ import packageJson from '../package.json';
 import { api, hookSecret } from './api';
 import { containmentCommands } from './commands/containments';
 import { approvalCommands, emergencyCommands, killSwitchCommand } from './commands/decisions';
+import { channelCommands } from './commands/channels';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
@@ -89,6 +90,7 @@ killSwitchCommand(program);
 peopleCommands(program);
 policyCommands(program);
 planCommand(program);
+channelCommands(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

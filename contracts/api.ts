@@ -130,6 +130,25 @@ export const Decided = z.object({
   items: z.array(z.object({ itemHash: z.string(), status: z.enum(['recorded', 'repeated', 'too_late']) })),
 });
 
+/** A channel, and what has become of what it was to tell. */
+export const ChannelView = z.object({
+  id: z.string(),
+  use: z.string(),
+  people: z.array(z.string()),
+  maxImpact: z.enum(['low', 'high']),
+  /** It tells people of requests; else it only answers. */
+  tells: z.boolean(),
+  /** Messages that have not arrived yet. */
+  waiting: z.number().int(),
+  /** Messages of the last month that were given up. */
+  failed: z.number().int(),
+  lastSent: z.object({ at: when, event: z.string(), request: z.string() }).nullable(),
+  lastError: z.object({ at: when, error: z.string(), request: z.string() }).nullable(),
+});
+export type ChannelView = z.infer<typeof ChannelView>;
+export const ChannelTest = z.object({ ok: z.boolean(), error: z.string().optional() });
+export type ChannelTest = z.infer<typeof ChannelTest>;
+
 export const KillSwitch = z.object({
   on: z.boolean(),
   reason: z.string().optional(),

@@ -67,20 +67,36 @@ export const PersonConfig = z
   .object({ id, name: z.string().min(1).max(200), email: z.email().optional(), roles: z.array(Role).min(1) })
   .strict();
 
-/** A chat or ticket system that answers approvals on behalf of people. */
+/** A way to people: it tells them of approval requests, or answers for them, or both. */
 export const ChannelConfig = z
   .object({
     id,
-    secrets: z.array(SecretRef).min(1).max(5),
+    /** webhook (a system of yours that answers), slack, email, teams, pagerduty. */
+    use: z.string().default('webhook'),
+    /** Several while rotating: the first one signs, all are accepted. What they are for is the kind's own. */
+    secrets: z.array(SecretRef).max(5).default([]),
     /** Ids of the people it may speak for, and roles: only people holding one of them. */
-    people: z.array(z.string()).min(1),
-    roles: z.array(Role).min(1),
+    people: z.array(z.string()).default([]),
+    roles: z.array(Role).default([]),
     /** The highest impact it may decide. Irreversible never. */
     maxImpact: z.enum(['low', 'high']).default('low'),
-    /** It proves who answered. Otherwise all its answers together count as one voice. */
-    authenticatesPeople: z.boolean().default(false),
+    /** It proves who answered; the kind's own default when left out. Otherwise all its answers together count as one voice. */
+    authenticatesPeople: z.boolean().optional(),
+    config: z.record(z.string(), z.unknown()).default({}),
   })
-  .strict();
+  .strict()
+  .superRefine(({ use, secrets, people, roles }, context) => {
+    // PagerDuty tells and decides nothing; who decides needs all three.
+    if (use === 'pagerduty') return;
+    for (const [name, list] of Object.entries({ secrets, people, roles }))
+      if (list.length === 0)
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'needs at least one: it decides for people',
+        });
+  });
+export type ChannelConfig = z.output<typeof ChannelConfig>;
 
 /** A block list that the server serves to firewalls at `/blocklists/<id>`. */
 export const ServedBlocklist = z
@@ -118,6 +134,11 @@ export const Config = z
     connections: z.array(ConnectionConfig).default([]),
     sources: z.array(SourceConfig).default([]),
     channels: z.array(ChannelConfig).default([]),
+    /** Where people reach this server from outside, for the links in messages: `https://cordon.example.com`. */
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
     blocklists: z.array(ServedBlocklist).default([]),
     people: z.array(PersonConfig).default([]),
     assets: z.array(Asset).default([]),

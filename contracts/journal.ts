@@ -17,6 +17,8 @@ export const JOURNAL_KINDS = [
   'approval_escalated',
   'break_glass_used',
   'review_closed',
+  'notice_sent',
+  'notice_failed',
   'action_claimed',
   'action_refused',
   'action_held',

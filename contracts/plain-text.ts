@@ -9,6 +9,18 @@ export function plain(text: string): string {
   return text.replace(UNSAFE, '\ufffd');
 }
 
+/** Text for a place in HTML, an attribute in quotes too. */
+export const escapeHtml = (text: string): string =>
+  plain(text).replace(/[&<>"'`]/g, (character) => `&#${String(character.charCodeAt(0))};`);
+
+/** At most so many characters, none of them cut in two; what was left out is shown as an ellipsis. */
+export function shorten(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const cut = text.slice(0, Math.max(0, limit - 1));
+  // Half of a surrogate pair is no character.
+  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
+}
+
 /** JSON in one line whose text is safe to print: the same value, what could steer a terminal escaped. */
 export function plainJson(value: unknown, indent?: number): string {
   const escaped = (character: string): string =>

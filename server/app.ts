@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type RequestHandler } from 'express';
+import type { ConnectedChannel } from '../channels';
 import type { PlaybookView } from '../contracts/api';
 import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
@@ -11,11 +12,13 @@ import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
 import { createMetrics } from './metrics';
+import type { Notifier } from './notifier';
 import { pollMetrics } from './poll-metrics';
 import { problemJson, Problem, requestIdOf } from './problem';
 import { apiRoutes } from './routes/api';
 import { approvalHooks } from './routes/approval-hooks';
 import { blocklistRoutes } from './routes/blocklists';
+import { confirmPages } from './routes/confirm';
 import { hookRoutes } from './routes/hooks';
 import { openApiOf } from './routes/openapi';
 import { startPage } from './routes/start-page';
@@ -34,6 +37,9 @@ export interface AppDeps {
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
   witness: () => SealWitness | undefined;
+  /** The channels that tell people, and what tells them; none where this process tells nobody. */
+  connected?: ReadonlyMap<string, ConnectedChannel>;
+  notifier?: Notifier;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
   log: CallContext['log'];
@@ -92,16 +98,18 @@ function health(app: Express, store: Store, metrics: ReturnType<typeof createMet
 
 /** The HTTP application, without a port. */
 export function createApp(deps: AppDeps): Express {
-  const { store, config, wake, log } = deps;
+  const { store, config, wake, log, notifier, connected = new Map<string, ConnectedChannel>() } = deps;
   const app = express();
   app.disable('x-powered-by');
   const metrics = createMetrics(store);
   const { rejected, accepted } = metrics;
   pollMetrics(store, metrics.registry);
+  if (notifier !== undefined)
+    for (const metric of [notifier.counter, notifier.gauge]) metrics.registry.registerMetric(metric);
   app.use(headers);
   app.use(logAnswers(log));
   health(app, store, metrics);
-  app.use(approvalHooks({ store, channels: config.channels, rejected, wake }));
+  app.use(approvalHooks({ store, channels: config.channels, connected, rejected, wake, log }));
   app.use(
     hookRoutes({ store, sources: config.sources, implementations: deps.sources, rejected, accepted, wake }),
   );
@@ -118,6 +126,8 @@ export function createApp(deps: AppDeps): Express {
     },
     plan: deps.plan,
     witness: deps.witness,
+    channels: config.channels,
+    notifier,
     wake,
   });
   const document = openApiOf(routes, API, packageJson.version);
@@ -125,6 +135,7 @@ export function createApp(deps: AppDeps): Express {
     response.json(document);
   });
   app.use(routerOf(store, API, routes));
+  app.use(confirmPages(store, connected, wake));
   app.use(startPage(store, wake));
   app.use(() => {
     throw new Problem(404, 'Not found', 'There is nothing here.');

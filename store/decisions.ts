@@ -6,6 +6,7 @@ import { channelMayDecide, countVotes, Requirement } from '../contracts/policy';
 import type { Role } from '../contracts/values';
 import { canonicalHash } from './canonical';
 import { appendJournal } from './journal';
+import { tellAgain } from './notices';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
@@ -172,6 +173,17 @@ export async function recordDecision(
   });
 }
 
+/** Whether a decision of this id was recorded. */
+export async function isDecisionKnown({ db }: Store, decisionId: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('decisions')
+    .select('decision_id')
+    .where('decision_id', '=', decisionId)
+    .limit(1)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
 /** The row, its journal entry and the word to the run, in the caller's transaction. */
 async function storeDecision(
   tx: Tx,
@@ -237,4 +249,5 @@ async function storeDecision(
     });
   }
   await enqueue(tx, 'decision', request.incident, { decision: input.decisionId }, at);
+  await tellAgain(tx, request.id, 'approval_decided', at);
 }

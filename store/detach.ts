@@ -6,6 +6,7 @@ import type { Target } from '../contracts/values';
 import { settleApprovalItem } from './approvals';
 import { openForAlert, type CorrelateOptions } from './correlate';
 import { appendJournal } from './journal';
+import { tellAgain } from './notices';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
@@ -48,6 +49,7 @@ async function cancelApprovals(
   tx: Tx,
   incident: string,
   isGone: (target: Pick<Target, 'kind' | 'key'>) => boolean,
+  at: Date,
 ): Promise<number> {
   const pending = await tx
     .selectFrom('approval_items')
@@ -59,7 +61,9 @@ async function cancelApprovals(
   const gone = pending.filter(({ target_kind, target_key }) =>
     isGone({ kind: target_kind as Target['kind'], key: target_key }),
   );
-  for (const item of gone) await settleApprovalItem(tx, item, 'cancelled');
+  for (const item of gone)
+    if (await settleApprovalItem(tx, item, 'cancelled'))
+      await tellAgain(tx, item.request_id, 'approval_settled', at);
   return gone.length;
 }
 
@@ -156,7 +160,7 @@ export function detachAlert(
 
     const targets = await forget(tx, incident, alert, rest, options, at);
     const isGone = (target: Pick<Target, 'kind' | 'key'>): boolean => isDetached(new Set(targets), target);
-    const cancelled = await cancelApprovals(tx, number, isGone);
+    const cancelled = await cancelApprovals(tx, number, isGone, at);
     const contained = await stillContained(tx, number, isGone);
     const detachedTo = await openForAlert(tx, { ...alert, incident: null }, options, at);
     await tx

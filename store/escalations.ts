@@ -26,10 +26,10 @@ export async function fileEscalation(
 }
 
 /**
- * One round over escalation steps that are due: each is journaled and put into the outbox as a notice, once, whoever runs this
- * how often. Steps of a request that is over are dropped. Returns how many were due.
+ * One round over escalation steps that are due: each is journaled, and where a channel `tells` people put into the outbox as a
+ * notice, once, whoever runs this how often. Steps of a request that is over are dropped. Returns how many were due.
  */
-export async function escalateDue(store: Store): Promise<number> {
+export async function escalateDue(store: Store, { tells }: { tells: boolean }): Promise<number> {
   const at = await store.now();
   return inTransaction(store, async (tx) => {
     await tx
@@ -64,7 +64,7 @@ export async function escalateDue(store: Store): Promise<number> {
         .where('step', '=', step)
         .execute();
       entries.push({ incident, at, actor: 'cordon', kind: 'approval_escalated', data });
-      await enqueue(tx, 'notice', incident, { event: 'approval_escalated', ...data }, at);
+      if (tells) await enqueue(tx, 'notice', request, { event: 'approval_escalated', ...data }, at);
     }
     if (entries.length > 0) await appendJournal(tx, ...entries);
     return due.length;

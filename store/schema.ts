@@ -335,6 +335,29 @@ export interface PollCursors {
   failures: number;
   error: string | null;
 }
+/** One message to one recipient about one request; see `store/notices.ts`. */
+export interface Notices {
+  id: Generated<string>;
+  channel: string;
+  request_id: string;
+  event: string;
+  /** A person, or empty: the channel as a whole. */
+  recipient: string;
+  /** Channel, request, event, recipient and step: the same notice is sent once, however often it is asked for. */
+  dedupe: string;
+  details: Jsonb<JsonObject>;
+  /** `due`, `sent`, `skipped` (nothing to tell any more), or `failed`. */
+  state: string;
+  /** Grows when there is something newer to tell. */
+  wanted: Generated<number>;
+  attempts: Generated<number>;
+  created_at: Time;
+  next_at: Time;
+  done_at: OptionalTime;
+  error: string | null;
+  /** What the product calls the message. */
+  posted: string | null;
+}
 export interface IncidentCounters {
   year: number;
   last: number;
@@ -373,6 +396,7 @@ export interface Schema {
   evidence: Evidence;
   blocklist_entries: BlocklistEntries;
   poll_cursors: PollCursors;
+  notices: Notices;
 }
 export type Row<T extends keyof Schema> = Selectable<Schema[T]>;
 export type NewRow<T extends keyof Schema> = Insertable<Schema[T]>;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Kysely } from 'kysely';
 import packageJson from '../../package.json';
+import { CHANNELS } from '../../channels';
 import type { Config } from '../../contracts/config';
 import { INTEGRATIONS } from '../../integrations';
 import { SOURCES } from '../../sources';
@@ -60,7 +61,7 @@ function withSimulated(raw: unknown): unknown {
 function loadConfig(settings: Settings, env: NodeJS.ProcessEnv): { config?: Config; items: Finding[] } {
   const { configFile } = settings;
   try {
-    const known = { integrations: INTEGRATIONS, sources: SOURCES };
+    const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS };
     const raw = withSimulated(readConfigFile(configFile));
     const config = checkConfig(raw, configFile, known, withDemoSecret(env, settings.dataDir));
     const counts = `${String(config.connections.length)} connections, ${String(config.sources.length)} sources, ${String(config.people.length)} people`;

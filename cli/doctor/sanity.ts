@@ -64,6 +64,21 @@ export function sanity(config: Config): Finding[] {
       detail: 'nobody is admin: only the token of the first start can make further tokens',
     });
   for (const channel of config.channels) {
+    if (channel.people.length === 0) {
+      findings.push(ok(`channel ${channel.id}`, `${channel.use}: tells, decides nothing`));
+      continue;
+    }
+    if (channel.use === 'email') {
+      const unreachable = config.people.filter(
+        ({ id, email }) => channel.people.includes(id) && email === undefined,
+      );
+      if (unreachable.length > 0)
+        findings.push({
+          status: 'warning',
+          what: `channel ${channel.id}`,
+          detail: `${unreachable.map(({ id }) => id).join(', ')}: no email, so no mail can reach them`,
+        });
+    }
     const silent = channel.people.filter(
       (id) =>
         !config.people.some(

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { CHANNELS } from '../../channels';
 import { AssetIndex } from '../../contracts/assets';
 import type { Config } from '../../contracts/config';
 import type { CallContext } from '../../contracts/integration';
@@ -64,7 +65,7 @@ export function loadConfig(
   settings: Pick<Settings, 'configFile'>,
   { raw = readConfigFile(settings.configFile), env = {} }: { raw?: unknown; env?: NodeJS.ProcessEnv } = {},
 ): { config: Config; assets: AssetIndex } {
-  const known = { integrations: INTEGRATIONS, sources: SOURCES };
+  const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS };
   const config = checkConfig(raw, settings.configFile, known, { ...env, ...process.env });
   return { config, assets: new AssetIndex(config.assets) };
 }

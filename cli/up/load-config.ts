@@ -2,9 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join, dirname } from 'node:path';
 import type { z } from 'zod';
 import { ACTIONS } from '../../contracts/actions';
+import type { ChannelKind } from '../../contracts/channel';
 import { Config, SecretRef } from '../../contracts/config';
 import { Secret } from '../../contracts/secret';
 import { policyMistakes } from './check-policy';
+
+const MIN_SIGNING_SECRET = 32;
 
 /** The configuration cannot be used. Every mistake is named with its path. */
 export class BadConfig extends Error {
@@ -23,6 +26,8 @@ export interface Known {
   integrations: ReadonlyMap<string, { config: z.ZodType; actions: readonly string[] }>;
   /** Source id → its schema. */
   sources: ReadonlyMap<string, { config: z.ZodType }>;
+  /** Kind of channel → its schema, and what its secrets are for. */
+  channels: ReadonlyMap<string, Pick<ChannelKind, 'config' | 'secrets' | 'mistakes'>>;
 }
 
 /** What the file exports, unchecked. */
@@ -83,8 +88,40 @@ export function checkConfig(
       mistakes.push(`${at}: no source "${source.use}"; there are ${[...known.sources.keys()].join(', ')}`);
     else mistakes.push(...issuesOf(found.config, source.config, `${at}.config`));
   }
+  mistakes.push(...channelMistakes(resolved, known));
   if (mistakes.length > 0) throw new BadConfig(file, mistakes);
   return resolved;
+}
+
+function channelMistakes({ channels, publicUrl }: Config, known: Known): string[] {
+  return channels.flatMap((channel, index) => {
+    const at = `channels.${String(index)} (${channel.id})`;
+    if (channel.use === 'webhook')
+      return Object.keys(channel.config).map((key) => `${at}.config.${key}: a webhook has no such setting`);
+    const kind = known.channels.get(channel.use);
+    if (kind === undefined)
+      return [
+        `${at}: no kind of channel "${channel.use}"; there are ${['webhook', ...known.channels.keys()].join(', ')}`,
+      ];
+    const parsed = kind.config.safeParse(channel.config);
+    return [
+      ...(parsed.success
+        ? (kind.mistakes?.(parsed.data, channel) ?? []).map((mistake) => `${at}.config.${mistake}`)
+        : issuesOf(kind.config, channel.config, `${at}.config`)),
+      ...(kind.secrets === 'sign the links it sends' && publicUrl === undefined
+        ? [`${at}: it sends links to this server: set publicUrl, such as "https://cordon.example.com"`]
+        : []),
+      ...(kind.secrets === 'sign the links it sends'
+        ? channel.secrets.flatMap((secret) =>
+            secret instanceof Secret && secret.reveal() !== '' && secret.reveal().length < MIN_SIGNING_SECRET
+              ? [
+                  `${at}.secrets: a secret that signs links has at least ${String(MIN_SIGNING_SECRET)} characters; make one with openssl rand -base64 32`,
+                ]
+              : [],
+          )
+        : []),
+    ];
+  });
 }
 
 function issuesOf(schema: z.ZodType, value: unknown, at: string): string[] {

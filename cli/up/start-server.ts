@@ -2,10 +2,12 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { alertsAfter } from '../../activities/incident';
+import { connectChannels } from '../../channels';
 import { INTEGRATIONS } from '../../integrations';
 import { createPlanner } from '../../planner';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
+import { Notifier } from '../../server/notifier';
 import { temporalRuns } from '../../server/runs';
 import { SOURCES } from '../../sources';
 import { savePolicy } from '../../store/policies';
@@ -41,6 +43,10 @@ export async function startServer(
   });
   dispatcher.start();
   cleanups.add(() => dispatcher.stop());
+  const connected = connectChannels(config);
+  const notifier = new Notifier({ store, channels: connected, publicUrl: config.publicUrl, log });
+  notifier.start();
+  cleanups.add(() => notifier.stop());
   const app = createApp({
     store,
     config,
@@ -54,8 +60,11 @@ export async function startServer(
       playbooks: PLAYBOOKS,
     }),
     witness: () => readWitness(settings.dataDir),
+    connected,
+    notifier,
     wake: () => {
       dispatcher.wake();
+      notifier.wake();
     },
     log,
   });

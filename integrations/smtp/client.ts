@@ -16,6 +16,8 @@ export interface Mail {
   to: readonly string[];
   subject: string;
   text: string;
+  /** The same for programs that show HTML. */
+  html?: string;
   /** The same in every retry, so that a reader's mail program shows a repeat as one. */
   key: string;
 }
@@ -65,6 +67,7 @@ export class SmtpClient {
           to: mail.to.map((address) => ({ name: '', address })),
           subject: headerLine(mail.subject),
           text: mail.text,
+          ...(mail.html === undefined ? {} : { html: mail.html }),
           messageId: `<${id}@${from.split('@')[1] ?? 'cordon'}>`,
           headers: { 'Auto-Submitted': 'auto-generated' },
           // Nothing in a message may make the relay's client read a file or fetch an address.

@@ -1,89 +1,155 @@
-import express, { Router } from 'express';
+import express, { Router, type Response } from 'express';
 import type { Counter } from 'prom-client';
-import { ChannelDecision } from '../../contracts/channel';
-import type { Config } from '../../contracts/config';
+import type { ConnectedChannel } from '../../channels';
+import { ChannelDecision, type Interaction } from '../../contracts/channel';
+import type { ChannelConfig } from '../../contracts/config';
+import type { CallContext } from '../../contracts/integration';
+import { channelMayDecide } from '../../contracts/policy';
 import type { Secret } from '../../contracts/secret';
+import type { HookRequest } from '../../contracts/source';
 import { verifyStandardWebhook } from '../../sources/kit/standard-webhooks';
 import { channelVoice } from '../../store/approvals';
-import { activePerson } from '../../store/people';
+import { approvalRequests } from '../../store/read-models';
 import type { Store } from '../../store/store';
 import { Problem } from '../problem';
-import { decide } from './decide';
+import { decideThrough } from './channel-decision';
+import type { Decided } from './decide';
 import { hookRequest, parseJson } from './hook-request';
 
-type Channel = Config['channels'][number];
+const WHISPER_TIMEOUT_MS = 10_000;
 
 export interface ApprovalHookDeps {
   store: Store;
-  channels: Config['channels'];
+  channels: readonly ChannelConfig[];
+  /** Those of them that tell people something too. */
+  connected: ReadonlyMap<string, ConnectedChannel>;
   rejected: Counter;
   /** A decision is in SQL. */
   wake: () => void;
-}
-
-/** For whom the channel may speak, with the roles that it may use; a problem for anybody else. */
-async function spokenFor(
-  store: Store,
-  channel: Channel,
-  id: string,
-): Promise<{ id: string; roles: Channel['roles'] }> {
-  if (!channel.people.includes(id))
-    throw new Problem(403, 'Forbidden', `${channel.id} may not speak for ${id}.`);
-  const person = await activePerson(store, id);
-  if (person === undefined)
-    throw new Problem(403, 'Forbidden', `${id} is not an active person of this installation.`);
-  const roles = channel.roles.filter((role) => person.roles.includes(role));
-  if (roles.length === 0)
-    throw new Problem(
-      403,
-      'Forbidden',
-      `${channel.id} speaks for ${channel.roles.join(', ')}; ${id} has ${person.roles.join(', ')}.`,
-    );
-  return { id, roles };
+  log: CallContext['log'];
 }
 
 /**
- * `POST /hooks/approvals/:channel`: a chat or ticket system answers for a person. Signed as Standard Webhooks wants it; within
- * what the configuration lets the channel decide; the same rows as the API.
+ * `POST /hooks/approvals/:channel`: a chat or ticket system answers for a person. A `webhook` signs as Standard Webhooks wants it,
+ * Slack in its own way; within what the configuration lets the channel decide; the same rows as the API.
  */
-export function approvalHooks({ store, channels, rejected, wake }: ApprovalHookDeps): Router {
+export function approvalHooks(deps: ApprovalHookDeps): Router {
   const router = Router();
   router.post(
     '/hooks/approvals/:channel',
     express.raw({ type: () => true, limit: '2mb' }),
     async (request, response) => {
       const id = request.params.channel;
-      const channel = channels.find((one) => one.id === id);
-      const refuse = (why: string, problem: Problem): never => {
-        rejected.inc({ source: channel === undefined ? 'unknown' : channelVoice(channel.id), why });
-        throw problem;
-      };
-      if (channel === undefined)
-        return refuse('unknown_channel', new Problem(404, 'Not found', 'There is no such channel.'));
+      const channel = deps.channels.find((one) => one.id === id);
+      const connected = deps.connected.get(id);
       const hook = hookRequest(request);
-      const authenticated = verifyStandardWebhook(hook, channel.secrets as Secret[]);
-      if (!authenticated.ok)
-        return refuse(authenticated.why, new Problem(401, 'Unauthorized', authenticated.detail));
-      const json = parseJson(hook.body);
-      if (json === undefined)
-        return refuse('broken_json', new Problem(400, 'Bad request', 'The body is not JSON.'));
-      try {
-        const { request: requestId, person: named, ...input } = ChannelDecision.parse(json.value);
-        const person = await spokenFor(store, channel, named);
-        const { authenticatesPeople, maxImpact } = channel;
-        const decided = await decide(store, requestId, input, {
-          person: person.id,
-          roles: person.roles,
-          channel: channelVoice(channel.id),
-          onBehalf: { authenticated: authenticatesPeople, maxImpact },
-        });
-        wake();
-        response.status(202).json(decided);
-      } catch (error) {
-        if (error instanceof Problem) rejected.inc({ source: channelVoice(channel.id), why: 'refused' });
-        throw error;
+      if (channel?.use === 'webhook') await takeWebhook(deps, channel, hook, response);
+      else if (connected?.kind.inbound !== undefined) await takeClick(deps, connected, hook, response);
+      else {
+        deps.rejected.inc({ source: 'unknown', why: 'unknown_channel' });
+        throw new Problem(404, 'Not found', 'There is no such channel.');
       }
     },
   );
   return router;
+}
+
+/** Counts a refusal, and makes it. */
+function refuse({ rejected }: ApprovalHookDeps, channel: string, why: string, problem: Problem): never {
+  rejected.inc({ source: channelVoice(channel), why });
+  throw problem;
+}
+
+async function takeWebhook(
+  deps: ApprovalHookDeps,
+  channel: ChannelConfig,
+  hook: HookRequest,
+  response: Response,
+): Promise<void> {
+  const authenticated = verifyStandardWebhook(hook, channel.secrets as Secret[]);
+  if (!authenticated.ok)
+    refuse(deps, channel.id, authenticated.why, new Problem(401, 'Unauthorized', authenticated.detail));
+  const json = parseJson(hook.body);
+  if (json === undefined)
+    return refuse(deps, channel.id, 'broken_json', new Problem(400, 'Bad request', 'The body is not JSON.'));
+  try {
+    const { request, person, ...input } = ChannelDecision.parse(json.value);
+    const speaker = { ...channel, authenticatesPeople: channel.authenticatesPeople ?? false };
+    const decided = await decideThrough(deps.store, speaker, { request, person, input });
+    deps.wake();
+    response.status(202).json(decided);
+  } catch (error) {
+    if (error instanceof Problem) deps.rejected.inc({ source: channelVoice(channel.id), why: 'refused' });
+    throw error;
+  }
+}
+
+/** A click in the product. It is answered 200 once it is settled what became of it; the person learns it in the product. */
+async function takeClick(
+  deps: ApprovalHookDeps,
+  channel: ConnectedChannel,
+  hook: HookRequest,
+  response: Response,
+): Promise<void> {
+  const { inbound } = channel.kind;
+  if (inbound === undefined) return;
+  const authenticated = inbound.authenticate(hook, channel.secrets);
+  if (!authenticated.ok)
+    refuse(deps, channel.id, authenticated.why, new Problem(401, 'Unauthorized', authenticated.detail));
+  const said = inbound.read(hook.body, channel.config);
+  if (said.kind === 'unreadable')
+    refuse(deps, channel.id, 'unreadable', new Problem(400, 'Bad request', said.detail));
+  if (said.kind === 'decision') await takeDecision(deps, channel, said);
+  response.status(200).end();
+}
+
+async function takeDecision(
+  deps: ApprovalHookDeps,
+  channel: ConnectedChannel,
+  said: Interaction & { kind: 'decision' },
+): Promise<void> {
+  const whisper = (text: string): void => {
+    channel.outgoing
+      .whisper?.(said.user, text, AbortSignal.timeout(WHISPER_TIMEOUT_MS))
+      .catch((error: unknown) => {
+        deps.log.warn({ error: String(error), channel: channel.id }, 'somebody could not be answered');
+      });
+  };
+  let decided: Decided;
+  try {
+    decided = await decideAsMeant(deps.store, channel, said);
+  } catch (error) {
+    // Without the database nothing was stored: the product shows that the click failed.
+    if (!(error instanceof Problem)) throw error;
+    deps.rejected.inc({ source: channelVoice(channel.id), why: 'refused' });
+    whisper(`Not recorded: ${error.detail}`);
+    return;
+  }
+  const statusOf = (status: string): number => decided.items.filter((item) => item.status === status).length;
+  if (statusOf('recorded') === 0) {
+    deps.rejected.inc({ source: channelVoice(channel.id), why: 'replayed' });
+    return;
+  }
+  deps.wake();
+  if (statusOf('too_late') > 0)
+    whisper(`${String(statusOf('recorded'))} recorded; ${String(statusOf('too_late'))} came too late.`);
+}
+
+async function decideAsMeant(
+  store: Store,
+  channel: ConnectedChannel,
+  { person, request, input }: Interaction & { kind: 'decision' },
+): Promise<Decided> {
+  if (person === undefined)
+    throw new Problem(403, 'Forbidden', 'Cordon does not know whose account this is here.');
+  if (input.items !== undefined) return decideThrough(store, channel, { person, request, input });
+  const [found] = await approvalRequests(store, { id: request });
+  if (found === undefined) throw new Problem(404, 'Not found', 'There is no such approval request.');
+  // "All" is all that the message offered, whatever has been settled since: the same click means the same.
+  const items = found.items
+    .filter(({ impact }) => channelMayDecide(impact, channel.maxImpact))
+    .map(({ itemHash }) => itemHash);
+  if (items.length === 0)
+    throw new Problem(403, 'Forbidden', `${channel.id} may decide nothing of this request.`);
+  return decideThrough(store, channel, { person, request, input: { ...input, items } });
 }

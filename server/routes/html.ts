@@ -1,19 +1,16 @@
-import { plain } from '../../contracts/plain-text';
+import { escapeHtml } from '../../contracts/plain-text';
 
 /** Text that is HTML already. Only `html` makes it. */
 export class Html {
   constructor(readonly text: string) {}
 }
 
-const escape = (text: string): string =>
-  plain(text).replace(/[&<>"'`]/g, (character) => `&#${String(character.charCodeAt(0))};`);
-
 type Part = string | number | Html | readonly Html[];
 
 const textOf = (part: Part): string => {
   if (part instanceof Html) return part.text;
   if (typeof part === 'object') return part.map(({ text }) => text).join('');
-  return escape(String(part));
+  return escapeHtml(String(part));
 };
 
 /** HTML with its values escaped: alerts carry text that an attacker wrote. */

@@ -32,10 +32,13 @@ const OK = {
 const named = (name: string): Doc[] => [
   { name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } },
 ];
-const SIGNATURE: Doc[] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+const SIGNATURE: Doc[] = [
+  ...['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => [name, 'a `webhook`'] as const),
+  ...['x-slack-request-timestamp', 'x-slack-signature'].map((name) => [name, '`slack`'] as const),
+].map(([name, kind]) => ({
   name,
   in: 'header',
-  required: true,
+  description: `Required of ${kind}.`,
   schema: { type: 'string' },
 }));
 
@@ -67,14 +70,21 @@ export const BESIDE: Record<string, Doc> = {
     post: {
       operationId: 'decideThroughChannel',
       tags: ['hooks'],
-      summary: 'A chat or ticket system answers for a person; signed as Standard Webhooks wants it',
+      summary:
+        'A chat or ticket system answers for a person; signed as Standard Webhooks wants it, by Slack in its own way',
       security: [],
       parameters: [...named('channel'), ...SIGNATURE],
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: { $ref: `${SCHEMAS}ChannelDecision` } } },
+        content: {
+          'application/json': { schema: { $ref: `${SCHEMAS}ChannelDecision` } },
+          'application/x-www-form-urlencoded': {
+            schema: { type: 'object', properties: { payload: { type: 'string' } }, required: ['payload'] },
+          },
+        },
       },
       responses: {
+        200: { description: 'Slack: the click is taken; the person learns in Slack what became of it.' },
         202: {
           description: 'Recorded, or recognised as a repeat.',
           content: { 'application/json': { schema: { $ref: `${SCHEMAS}ChannelDecided` } } },

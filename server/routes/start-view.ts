@@ -33,7 +33,8 @@ export function loginPage(error = ''): string {
   );
 }
 
-const mark = (simulated: boolean): Html =>
+/** Marks what is only simulated. */
+export const mark = (simulated: boolean): Html =>
   simulated ? html` <strong class="simulated">simulated</strong>` : NOTHING;
 
 function duration(seconds: number | null): string {
@@ -65,7 +66,7 @@ function itemRow(item: ApprovalItem, mayDecide: boolean): readonly (string | Htm
 function approvalSection(request: ApprovalRequest, session: Session, mayDecide: boolean): Html {
   const open = mayDecide && request.items.some(({ status }) => status === 'pending');
   return html`<section>
-    <h3>${request.incident}: ${request.title}</h3>
+    <h3 id="request-${request.id}">${request.incident}: ${request.title}</h3>
     <p>${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; silence denies.</p>
     <form method="post" action="/decide">
       <input type="hidden" name="csrf" value="${session.csrf}" />

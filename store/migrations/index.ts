@@ -2,10 +2,12 @@ import type { Migration } from 'kysely';
 import * as initial from './001-initial';
 import * as policy from './002-policy';
 import * as guardrails from './003-guardrails';
+import * as notices from './005-notices';
 
 /** In order of their names. */
 export const MIGRATIONS: Record<string, Migration> = {
   '001-initial': initial,
   '002-policy': policy,
   '003-guardrails': guardrails,
+  '005-notices': notices,
 };

@@ -1,4 +1,5 @@
 import type { PolicyInput } from '../../contracts/policy';
+import { Secret } from '../../contracts/secret';
 import { takeDue } from '../../store/outbox';
 import type { Store } from '../../store/store';
 import {
@@ -43,6 +44,13 @@ async function ask(
 ): Promise<void> {
   now = new Date(NOON);
   const config = worldConfig({
+    channels: [
+      {
+        id: 'pager',
+        use: 'pagerduty',
+        config: { routingKey: new Secret('R0123456789abcdefghijklmnopqrstu') },
+      },
+    ],
     policy: {
       rules: [
         {
@@ -72,19 +80,19 @@ const after = (seconds: number): void => {
   now = new Date(NOON + seconds * 1000);
 };
 const notices = async () =>
-  (await store.db.selectFrom('outbox').select(['kind', 'key', 'payload']).orderBy('id').execute()).map(
-    ({ kind, key, payload }) => [
+  (await store.db.selectFrom('outbox').select(['kind', 'key', 'payload']).orderBy('id').execute())
+    .filter(({ payload }) => payload['event'] === 'approval_escalated')
+    .map(({ kind, key, payload }) => [
       kind,
       key,
       payload['event'],
       payload['step'],
       payload['people'],
       payload['channels'],
-    ],
-  );
+    ]);
 const told = (step: number, people: string[], channels: string[] = []) => [
   'notice',
-  incident,
+  request,
   'approval_escalated',
   step,
   people,

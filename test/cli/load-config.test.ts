@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CHANNELS } from '../../channels';
 import { BadConfig, checkConfig, readConfigFile, type Known } from '../../cli/up/load-config';
 import type { ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
@@ -22,6 +23,7 @@ const known: Known = {
     ],
   ]),
   sources: new Map([['generic', { config: z.object({}).strict() }]]),
+  channels: CHANNELS,
 };
 const minimal: ConfigInput = { policy: DEFAULT_POLICY };
 const check = (config: object, env: NodeJS.ProcessEnv = {}) =>
@@ -279,4 +281,123 @@ describe('a policy that cannot be kept is refused with the reason', () => {
 
 test('a file that is not there is named, with the way out', () => {
   expect(() => readConfigFile('/nonexistent/cordon.config.ts')).toThrow(/does not exist.*CORDON_CONFIG/s);
+});
+
+describe('channels', () => {
+  const people = [{ id: 'ana', name: 'Ana', roles: ['analyst' as const] }];
+  const decides = { people: ['ana'], roles: ['analyst'] };
+  const signing = [new Secret('a secret that signs links, long enough')];
+  const slack = { token: new Secret('xoxb-1'), channel: 'C0SOC00001', users: { U0ANA: 'ana' } };
+  const mail = { host: '127.0.0.1', tls: 'none', from: 'cordon@example.com' };
+  const publicUrl = 'https://cordon.example.com/';
+  const wrong = (channel: object, more: object = {}): string =>
+    mistakes({ people, channels: [{ id: 'c', ...channel }], ...more }).join('\n');
+
+  test('every kind, as the documentation has it, is taken; a channel without a kind is a webhook', () => {
+    const config = check({
+      people,
+      publicUrl,
+      channels: [
+        { id: 'chat', secrets: [new Secret('s')], ...decides },
+        { id: 'soc', use: 'slack', secrets: [new Secret('s')], ...decides, config: slack },
+        { id: 'mail', use: 'email', secrets: signing, ...decides, config: mail },
+        {
+          id: 'room',
+          use: 'teams',
+          secrets: signing,
+          ...decides,
+          config: { url: new Secret('https://x.example/y?sig=z') },
+        },
+        { id: 'oncall', use: 'pagerduty', config: { routingKey: new Secret('a'.repeat(32)) } },
+      ],
+    });
+    expect(config.channels.map(({ use }) => use)).toEqual([
+      'webhook',
+      'slack',
+      'email',
+      'teams',
+      'pagerduty',
+    ]);
+    expect(config.publicUrl).toBe('https://cordon.example.com');
+  });
+
+  test.each<[string, object, object, RegExp]>([
+    [
+      'an unknown kind',
+      { use: 'pigeon', ...decides, secrets: signing },
+      {},
+      /no kind of channel "pigeon"; there are webhook, slack/,
+    ],
+    [
+      'nobody to speak for',
+      { secrets: signing, roles: ['analyst'] },
+      {},
+      /channels\.0\.people: needs at least one/,
+    ],
+    ['no secret', { ...decides }, {}, /channels\.0\.secrets: needs at least one/],
+    [
+      'links and no address',
+      { use: 'email', secrets: signing, ...decides, config: mail },
+      {},
+      /set publicUrl/,
+    ],
+    [
+      'a short secret',
+      { use: 'email', secrets: [new Secret('short')], ...decides, config: mail },
+      { publicUrl },
+      /at least 32 characters/,
+    ],
+    [
+      'a relay without TLS',
+      { use: 'email', secrets: signing, ...decides, config: { ...mail, host: 'relay.example' } },
+      { publicUrl },
+      /config\.tls: mail without TLS/,
+    ],
+    [
+      'Slack without TLS',
+      { use: 'slack', secrets: signing, ...decides, config: { ...slack, baseUrl: 'http://slack.example' } },
+      {},
+      /config\.baseUrl: plain http/,
+    ],
+    [
+      'a channel by name',
+      { use: 'slack', secrets: signing, ...decides, config: { ...slack, channel: '#soc' } },
+      {},
+      /config\.channel: the id of a conversation/,
+    ],
+    [
+      'a stranger',
+      { use: 'slack', secrets: signing, ...decides, config: { ...slack, users: { U0BO: 'bo' } } },
+      {},
+      /users\.U0BO: "bo" is not among the people/,
+    ],
+    [
+      'a token in the file',
+      { use: 'slack', secrets: signing, ...decides, config: { ...slack, token: 'xoxb-1' } },
+      {},
+      /config\.token/,
+    ],
+    [
+      'a routing key',
+      { use: 'pagerduty', config: { routingKey: new Secret('short') } },
+      {},
+      /config\.routingKey: an integration key has 32/,
+    ],
+    [
+      'Teams by http',
+      { use: 'teams', secrets: signing, ...decides, config: { url: new Secret('http://x.example/') } },
+      { publicUrl },
+      /config\.url: an https address/,
+    ],
+    [
+      'settings of a webhook',
+      { secrets: signing, ...decides, config: { url: 'x' } },
+      {},
+      /config\.url: a webhook has no such setting/,
+    ],
+  ])('%s is named with its field', (_what, channel, more, expected) => {
+    const said = wrong(channel, more);
+    expect(said).toMatch(expected);
+    expect(said).not.toMatch(/xoxb|long enough/);
+  });
 });

@@ -4,24 +4,36 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../../package.json';
+import { Secret } from '../../contracts/secret';
 import { appendJournal } from '../../store/journal';
 import { openSealer, sealJournal } from '../../store/seals';
 import { inTransaction, openStore } from '../../store/store';
+import { startFakePagerDuty } from '../support/fake-channels';
 import { fileIncident, fileRequest, startTestServer, type TestServer } from '../support/server';
 
 const BIN = join(__dirname, '..', '..', 'cli', 'bin.cjs');
 const HOSTILE = 'Trojan\u001b[2J\u202egnp.exe\nFAKE LINE';
 let server: TestServer;
 let request: string;
+let pager: Awaited<ReturnType<typeof startFakePagerDuty>>;
 beforeAll(async () => {
-  server = await startTestServer();
+  pager = await startFakePagerDuty();
+  server = await startTestServer({
+    channels: [
+      { id: 'chat', secrets: [new Secret('s')], people: ['ana'], roles: ['analyst'] },
+      { id: 'oncall', use: 'pagerduty', config: { routingKey: pager.key, baseUrl: pager.server.url } },
+    ],
+  });
   await fileIncident(server.store, 'INC-2026-900001');
   await server.store.db.updateTable('incidents').set({ title: HOSTILE }).execute();
   request = await fileRequest(server.store, 'INC-2026-900001', [
     { action: 'endpoint.isolate_host', target: 'ws-1' },
   ]);
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await pager.server.stop();
+});
 
 async function cordon(
   args: string[],
@@ -194,6 +206,31 @@ test('the policy is explained in lines, and as JSON', async () => {
   ]);
   expect(await json(args, 'vera')).toMatchObject({ asset: 'fin-ws-042', requirement: { kind: 'approvals' } });
   expect(await cordon([...args, '--severity', 'high'])).toMatchObject({ code: 2 });
+}, 60_000);
+
+test('channels are listed with what became of their messages, and tested by an admin', async () => {
+  const table = await cordon(['channels', 'list']);
+  expect(table.out).toMatch(/chat .*webhook .*only answers/);
+  expect(table.out).toMatch(/oncall .*pagerduty .*decides nothing .*never/);
+  expect(await cordon(['channels', 'test', 'oncall'])).toMatchObject({ code: 1 });
+  const tested = await cordon(['channels', 'test', 'oncall'], { as: 'adam' });
+  expect(tested).toMatchObject({ code: 0, out: 'The test went out by oncall.\n' });
+  expect(pager.server.state().events).toHaveLength(2);
+  pager.server.faults.add({ mode: 'forbidden' });
+  const failed = await cordon(['channels', 'test', 'oncall'], { as: 'adam' });
+  expect(failed).toMatchObject({ code: 1, out: 'It did not: pagerduty: trigger: answered 403\n' });
+  expect(await cordon(['channels', 'test', 'chat'], { as: 'adam' })).toMatchObject({ code: 1 });
+  const { items } = (await json(['channels', 'list'])) as { items: Record<string, unknown>[] };
+  expect(items[1]).toMatchObject({
+    id: 'oncall',
+    waiting: 0,
+    failed: 1,
+    lastSent: { event: 'test' },
+    lastError: { error: 'pagerduty: trigger: answered 403' },
+  });
+  const { data } = await server.call<string>('GET', '/metrics', { as: null });
+  expect(data).toContain('cordon_notices_total{channel="oncall",event="test",outcome="failed"} 1');
+  expect(data).toContain('cordon_notices_waiting{channel="oncall"} 0');
 }, 60_000);
 
 test('the journal is verified without a server, on the folder of a stopped Cordon', async () => {

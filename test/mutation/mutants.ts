@@ -1,3 +1,4 @@
+import { CHANNEL_MUTANTS } from './channels';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
 import { GUARDRAIL_CHECKS } from './guardrails';
@@ -15,4 +16,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PLAYBOOKS,
   ...INVERSES,
   ...PLANNER,
+  ...CHANNEL_MUTANTS,
 ];

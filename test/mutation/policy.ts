@@ -125,8 +125,8 @@ export const POLICIES: readonly Mutant[] = [
   ...of('activities/create-activities.ts', [
     [
       'each chore for itself',
-      'await Promise.allSettled([escalateDue(store), leases.sweep()])',
-      "[{ status: 'fulfilled', value: await escalateDue(store) }, { status: 'fulfilled', value: await leases.sweep() }]",
+      'await Promise.allSettled([escalateDue(store, { tells }), leases.sweep()])',
+      "[{ status: 'fulfilled', value: await escalateDue(store, { tells }) }, { status: 'fulfilled', value: await leases.sweep() }]",
       ESCALATION,
       'leases are swept all the same',
     ],

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import type { Express } from 'express';
+import { Secret } from '../../contracts/secret';
 import { PERMISSIONS } from '../../server/auth/authenticate';
 import { createApp } from '../../server/app';
 import { apiRoutes } from '../../server/routes/api';
@@ -32,7 +33,24 @@ interface Document {
 let server: TestServer;
 let document: Document;
 beforeAll(async () => {
-  server = await startTestServer({ blocklists: [{ id: 'blocked', public: true }] }, undefined, plannerHere);
+  server = await startTestServer(
+    {
+      blocklists: [{ id: 'blocked', public: true }],
+      channels: [
+        { id: 'chat', secrets: [new Secret('s')], people: ['ana'], roles: ['analyst'] },
+        {
+          id: 'oncall',
+          use: 'pagerduty',
+          config: {
+            routingKey: new Secret('R0123456789abcdefghijklmnopqrstu'),
+            baseUrl: 'http://127.0.0.1:9',
+          },
+        },
+      ],
+    },
+    undefined,
+    plannerHere,
+  );
   document = (await server.call<Document>('GET', '/api/v1/openapi.json', { as: null })).data;
 });
 afterAll(() => server.stop());
@@ -40,7 +58,15 @@ afterAll(() => server.stop());
 const noPlan = (): Promise<never> => Promise.reject(new Error('no plan'));
 
 /** What is for people in a browser, and therefore not in the document. */
-const PAGES = ['get /', 'get /style.css', 'post /login', 'post /logout', 'post /decide'];
+const PAGES = [
+  'get /',
+  'get /style.css',
+  'post /login',
+  'post /logout',
+  'post /decide',
+  'get /confirm',
+  'post /confirm',
+];
 
 interface Layer {
   route?: { path: string; methods: Record<string, boolean> };
@@ -93,6 +119,7 @@ test('each route names its permission and refuses without a token, and without t
     correlation: correlationOf(server.config),
     plan: noPlan,
     witness: () => undefined,
+    channels: [],
     wake: () => undefined,
   });
   for (const { method, path, permission, id } of routes) {
@@ -269,6 +296,9 @@ test('real answers fit the schemas that the document declares', async () => {
   );
   for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])
     await api('get', path);
+  await api('post', '/channels/{id}/test', { id: 'oncall' }, { as: 'adam' });
+  await api('post', '/channels/{id}/test', { id: 'chat' }, { as: 'adam' });
+  await api('get', '/channels');
   await api('put', '/kill-switch', {}, { body: { on: true, reason: 'r' } });
   await api('get', '/kill-switch');
   await api('put', '/kill-switch', {}, { body: { on: false, reason: 'r' } });

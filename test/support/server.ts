@@ -6,6 +6,8 @@ import { Config, type ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
 import { createApp, type AppDeps } from '../../server/app';
+import { connectChannels } from '../../channels';
+import { Notifier } from '../../server/notifier';
 import { SOURCES } from '../../sources';
 import { createToken, savePerson } from '../../store/people';
 import { savePolicy } from '../../store/policies';
@@ -28,6 +30,8 @@ export interface TestServer {
   readonly url: string;
   readonly tokens: Readonly<Record<string, string>>;
   readonly logged: { data: object; message: string }[];
+  /** What tells people; runs where the configuration has channels for that. */
+  readonly notifier: Notifier;
   /** How often the dispatcher was woken. */
   wakes(): number;
   /** One request; `as` is the person whose token is sent. */
@@ -66,6 +70,11 @@ export async function startTestServer(
   const note = (data: object, message: string): void => {
     logged.push({ data, message });
   };
+  const log = { info: note, warn: note };
+  const connected = connectChannels(config);
+  const { publicUrl } = config;
+  const notifier = new Notifier({ store: own, channels: connected, publicUrl, log });
+  if (connected.size > 0) notifier.start();
   const app = createApp({
     store: own,
     config,
@@ -76,10 +85,13 @@ export async function startTestServer(
     ],
     plan: planner(own, config),
     witness: () => undefined,
+    connected,
+    notifier,
     wake: () => {
       woken += 1;
+      notifier.wake();
     },
-    log: { info: note, warn: note },
+    log,
   });
   const server = app.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -90,6 +102,7 @@ export async function startTestServer(
     url,
     tokens,
     logged,
+    notifier,
     wakes: () => woken,
     call: (method, path, { as = 'lea', body, headers = {} } = {}) =>
       axios.request({
@@ -101,6 +114,7 @@ export async function startTestServer(
         maxRedirects: 0,
       }),
     stop: async () => {
+      await notifier.stop();
       await new Promise((resolve) => {
         server.close(resolve);
         server.closeAllConnections();
@@ -128,6 +142,7 @@ export async function fileRequest(
   store: Store,
   incident: string,
   items: readonly AskedItem[],
+  extra: { title?: string; reason?: string; expires_at?: Date } = {},
 ): Promise<string> {
   const id = randomUUID();
   const at = await store.now();
@@ -145,6 +160,7 @@ export async function fileRequest(
       status: 'open',
       created_at: at,
       expires_at: new Date(at.getTime() + 3_600_000),
+      ...extra,
     })
     .execute();
   for (const { action, target, requirement } of items)

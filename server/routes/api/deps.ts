@@ -1,9 +1,10 @@
 import type { PlaybookView } from '../../../contracts/api';
-import type { Config } from '../../../contracts/config';
+import type { ChannelConfig, Config } from '../../../contracts/config';
 import type { Plan, PlanInput } from '../../../contracts/plan';
 import type { CorrelateOptions } from '../../../store/correlate';
 import type { SealWitness } from '../../../store/seals';
 import type { Store } from '../../../store/store';
+import type { Notifier } from '../../notifier';
 import { Problem } from '../../problem';
 
 /** What the routes of the API work with. */
@@ -16,6 +17,9 @@ export interface ApiDeps {
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
   witness: () => SealWitness | undefined;
+  channels: readonly ChannelConfig[];
+  /** What tells people; none where this process tells nobody. */
+  notifier?: Notifier | undefined;
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
 }

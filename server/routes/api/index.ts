@@ -1,5 +1,6 @@
 import type { Route } from '../table';
 import { approvals } from './approvals';
+import { channels } from './channels';
 import { containments } from './containments';
 import type { ApiDeps } from './deps';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
@@ -14,6 +15,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...steeringIncidents(deps),
   ...makingIncidents(deps),
   ...approvals(deps),
+  ...channels(deps),
   ...containments(deps),
   ...plans(deps),
   ...people(deps),
