@@ -284,7 +284,11 @@ test('a file that is not there is named, with the way out', () => {
 });
 
 describe('channels', () => {
-  const people = [{ id: 'ana', name: 'Ana', roles: ['analyst' as const] }];
+  const people = [
+    { id: 'ana', name: 'Ana', roles: ['analyst' as const] },
+    { id: 'lea', name: 'Lea', roles: ['lead' as const] },
+    { id: 'lou', name: 'Lou', roles: ['lead' as const] },
+  ];
   const decides = { people: ['ana'], roles: ['analyst'] };
   const signing = [new Secret('a secret that signs links, long enough')];
   const slack = { token: new Secret('xoxb-1'), channel: 'C0SOC00001', users: { U0ANA: 'ana' } };

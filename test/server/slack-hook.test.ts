@@ -119,8 +119,8 @@ describe('refused, and nothing is recorded', () => {
       { secret: 'another' },
       { secret: '' },
       { body: altered },
-      { at: now - 301 },
-      { at: now + 301 },
+      { at: now - 330 },
+      { at: now + 330 },
     ])
       expect((await slack.click(url, press(request), over)).status).toBe(401);
     const bare = await server.call('POST', '/hooks/approvals/soc', { as: null, body: 'payload=%7B%7D' });
