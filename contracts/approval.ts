@@ -18,6 +18,7 @@ export const ApprovalItem = z.object({
   input: JsonObject,
   leaseSeconds: z.number().int().positive().nullable(),
   impact: z.enum(['none', 'low', 'high', 'irreversible']),
+  /** Another action takes it back, or it is itself what takes something back. */
   reversible: z.boolean(),
   requirement: Requirement,
   status: ApprovalItemStatus,

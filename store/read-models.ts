@@ -3,6 +3,7 @@ import type { IncidentDetail, IncidentSummary } from '../contracts/api';
 import type { ApprovalItem, ApprovalRequest } from '../contracts/approval';
 import type { JournalEntry } from '../contracts/journal';
 import type { Lease } from '../contracts/lease';
+import { isFinal } from '../contracts/policy';
 import type { Row } from './schema';
 import type { Store } from './store';
 
@@ -221,7 +222,7 @@ function itemOf(item: Row<'approval_items'>, decisions: Row<'decisions'>[]): App
     input: item.input,
     leaseSeconds: item.lease_seconds,
     impact: spec.impact,
-    reversible: spec.inverse !== null,
+    reversible: !isFinal(spec.id),
     requirement: item.requirement as unknown as ApprovalItem['requirement'],
     status: item.status as ApprovalItem['status'],
     decisions: decisions.map((decision) => ({
