@@ -77,3 +77,11 @@ export const DecisionInput = z
   })
   .strict();
 export type DecisionInput = z.infer<typeof DecisionInput>;
+
+/** What becomes of a request's open items when nobody decides in time, in words. */
+export function silenceOf({ items }: Pick<ApprovalRequest, 'items'>): 'silence denies' | 'silence allows' {
+  const allows = items.every(
+    ({ requirement }) => requirement.kind === 'approvals' && requirement.silence === 'allow',
+  );
+  return allows ? 'silence allows' : 'silence denies';
+}

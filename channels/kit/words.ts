@@ -1,4 +1,4 @@
-import type { ApprovalItem } from '../../contracts/approval';
+import { silenceOf, type ApprovalItem } from '../../contracts/approval';
 import type { Notice } from '../../contracts/channel';
 import { plain, shorten } from '../../contracts/plain-text';
 import { severityName } from '../../contracts/values';
@@ -68,7 +68,7 @@ export function reasons(notice: Notice): string[] {
         ]),
     ...(event === 'approval_settled'
       ? []
-      : [`Decide until ${request.expiresAt} (${timeLeft(notice)}). Silence denies.`]),
+      : [`Decide until ${request.expiresAt} (${timeLeft(notice)}); ${silenceOf(request)}.`]),
   ];
 }
 

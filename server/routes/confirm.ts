@@ -8,7 +8,7 @@ import {
   verifyLink,
   type LinkContent,
 } from '../../channels/kit/links';
-import type { ApprovalRequest } from '../../contracts/approval';
+import { silenceOf, type ApprovalRequest } from '../../contracts/approval';
 import { decidable } from '../../contracts/channel';
 import { isDecisionKnown } from '../../store/decisions';
 import { approvalRequests } from '../../store/read-models';
@@ -74,7 +74,9 @@ function confirmPage({ channel, request, person }: Opened, link: string): string
   return page(
     `Decide: ${request.title}`,
     html`<h1>${drill}${request.incident}: ${request.title}</h1>
-      <p>${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; silence denies.</p>
+      <p>
+        ${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; ${silenceOf(request)}.
+      </p>
       <p>You decide as <strong>${person.name}</strong> (${person.id}). This page decides once.</p>
       <form method="post" action="/confirm" autocomplete="off">
         <input type="hidden" name="link" value="${link}" />

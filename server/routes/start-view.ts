@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncidentSummary, KillSwitch } from '../../contracts/api';
-import type { ApprovalItem, ApprovalRequest } from '../../contracts/approval';
+import { silenceOf, type ApprovalItem, type ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
 import { severityName } from '../../contracts/values';
 import type { z } from 'zod';
@@ -67,7 +67,9 @@ function approvalSection(request: ApprovalRequest, session: Session, mayDecide: 
   const open = mayDecide && request.items.some(({ status }) => status === 'pending');
   return html`<section>
     <h3 id="request-${request.id}">${request.incident}: ${request.title}</h3>
-    <p>${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; silence denies.</p>
+    <p>
+      ${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; ${silenceOf(request)}.
+    </p>
     <form method="post" action="/decide">
       <input type="hidden" name="csrf" value="${session.csrf}" />
       <input type="hidden" name="request" value="${request.id}" />

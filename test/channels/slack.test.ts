@@ -140,10 +140,19 @@ test('it says what, why, how bad, whether it can be taken back, how long is left
     'DRILL: Approval needed: INC-2026-000001 Cut the hosts off',
     'Trojan on ws-1 (severity high)',
     'Alerts: Trojan found',
-    '3 h 20 min left',
+    '3 h 20 min left); silence denies.',
     'Release host (high impact, CANNOT be taken back, simulated): ws-1 [host:ws-1] for 1 h by edr; needs low impact: one analyst',
   ])
     expect(text).toContain(said);
+});
+
+test('it says so where the policy has silence allow', () => {
+  const base = itemOf(1);
+  const requirement = { ...base.requirement, silence: 'allow' as const };
+  const quiet = { ...base, requirement } as typeof base;
+  const said = (items: (typeof base)[]): string => JSON.stringify(messageOf(noticeOf(items), 'high', []));
+  expect(said([quiet])).toContain('silence allows.');
+  expect(said([quiet, itemOf(2)])).toContain('silence denies.');
 });
 
 test('the signature is the one of the vendor’s own example; an empty secret opens nothing', () => {
