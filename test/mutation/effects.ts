@@ -1,4 +1,4 @@
-import { CORRELATE, CORRELATE_RACES, FORGED, LEASES, of, RACES, RUNNER, type Mutant } from './mutant';
+import { CORRELATE, CORRELATE_RACES, FORGED, LEASES, of, RACES, RUNNER, SETTLE, type Mutant } from './mutant';
 
 export const EFFECTS: readonly Mutant[] = [
   ...of('activities/effect.ts', [
@@ -69,6 +69,20 @@ export const EFFECTS: readonly Mutant[] = [
     ],
   ]),
   ...of('activities/settle.ts', [
+    [
+      'written together',
+      'batch.length < MOST_AT_ONCE && !taken.has(key)',
+      'batch.length < 1 && !taken.has(key)',
+      SETTLE,
+      'what ends while others are written',
+    ],
+    [
+      'one that cannot be written',
+      '        else for (const one of batch) await this.#alone(one);',
+      '        else for (const { reject } of batch) reject(error);',
+      SETTLE,
+      'keeps no other from being written',
+    ],
     [
       'lease acquired',
       'const leased = await acquired(tx, ends, at);',

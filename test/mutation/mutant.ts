@@ -24,6 +24,7 @@ export const ESCALATION = 'test/activities/escalation.test.ts';
 export const QUORUM = 'test/contracts/quorum.test.ts';
 export const GLASS = 'test/server/break-glass.test.ts';
 export const GUARDRAILS = 'test/activities/guardrails.test.ts';
+export const SETTLE = 'test/activities/settle.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
