@@ -93,7 +93,7 @@ const BySeverity = z
 const INVERSES = new Set<string>(Object.values(ACTIONS).flatMap(({ inverse }) => inverse ?? []));
 
 /** Whether an action leaves something that no other action takes back. */
-function isFinal(action: ActionId): boolean {
+export function isFinal(action: ActionId): boolean {
   const { impact, inverse, readOnly } = actionSpec(action);
   const leavesNothing = readOnly || impact === 'none' || INVERSES.has(action);
   return impact === 'irreversible' || (inverse === null && !leavesNothing);
