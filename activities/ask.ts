@@ -9,6 +9,7 @@ import type { NewEntry } from '../store/journal';
 import { enqueue } from '../store/outbox';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
+import { inRequests } from './requirement';
 import { resultOf } from './results';
 import type { Prepared } from './runner-types';
 
@@ -36,20 +37,14 @@ export async function tell(
   if (tellsPeople(deps.config.channels)) await enqueue(tx, 'notice', notice.request, notice, at);
 }
 
-/** One request for all items that need one; what silence would allow is asked for apart, so that its time is its own. */
+/** Files the requests that the items of a wave amount to. */
 export async function ask(
   context: Asking,
   wave: WaveInput,
   items: readonly ToAsk[],
 ): Promise<[string, ItemResult][]> {
-  const requests = new Map<string, ToAsk[]>();
-  for (const item of items) {
-    const { silence, timeoutSeconds } = item.requirement;
-    const name = silence === 'allow' ? `allow ${String(timeoutSeconds)}` : 'deny';
-    requests.set(name, [...(requests.get(name) ?? []), item]);
-  }
   const asked: [string, ItemResult][] = [];
-  for (const together of requests.values()) asked.push(...(await fileRequest(context, wave, together)));
+  for (const together of inRequests(items)) asked.push(...(await fileRequest(context, wave, together)));
   return asked;
 }
 

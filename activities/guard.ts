@@ -27,8 +27,7 @@ import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
-import { closedForItem } from './maintenance';
-import { takesBackDirectly } from './prepare';
+import { forbiddenBy, holdsOn, refusalOf } from './checks';
 import { requirementOf, withCleanCheck } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -155,27 +154,16 @@ async function decide(
       type: 'rejected',
       message: `The alert that brought ${prepared.target.key} was detached from this incident.`,
     });
-  const spared = untouchable(prepared);
-  if (spared !== undefined)
-    return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
-  if (takesBackDirectly(prepared))
-    return refuse(context, prepared, 'failed', {
-      type: 'rejected',
-      message: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
-    });
-  const closed = closedForItem(deps.config.maintenance, prepared, at);
-  if (closed?.mode === 'deny') return refuse(context, prepared, 'denied', closed.failure);
+  const refused = refusalOf(prepared, deps.config.maintenance, at);
+  if (refused !== undefined) return refuse(context, prepared, refused.status, refused.failure);
 
   const requirement = await withCleanCheck(
     tx,
     prepared,
     requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at),
   );
-  if (requirement.kind === 'never')
-    return refuse(context, prepared, 'denied', {
-      type: 'approval_denied',
-      message: `The policy does not allow it: ${requirement.why}.`,
-    });
+  const forbidden = forbiddenBy(requirement);
+  if (forbidden !== undefined) return refuse(context, prepared, forbidden.status, forbidden.failure);
   let met: Met | undefined;
   if (requirement.kind === 'approvals') {
     if (asked === undefined) {
@@ -195,17 +183,15 @@ async function decide(
     met = answer;
   }
   if (prepared.spec.readOnly) return { kind: 'go' };
-  if (context.killSwitch)
-    return hold(context, prepared, {
-      type: 'kill_switch',
-      message: 'The kill switch is on: effects wait until it is lifted.',
-    });
-  if (closed !== undefined) return hold(context, prepared, closed.failure);
+  const [held] = holdsOn(prepared, standing(context), at);
+  if (held !== undefined) return hold(context, prepared, held);
   const budgets = budgetsOf(deps.config.budgets, prepared);
   const spent = await takeBudget(tx, budgets, prepared.actionKey, at);
   if (spent !== undefined) return hold(context, prepared, usedUp(spent));
   return { kind: 'go', met };
 }
+
+const standing = ({ deps, killSwitch }: GuardContext) => ({ killSwitch, windows: deps.config.maintenance });
 
 /** A denial holds, under whatever name it is asked again, until an alert joins or a person has it done again. */
 async function staysDenied({ tx, incident }: GuardContext, prepared: Prepared): Promise<boolean> {
@@ -303,13 +289,8 @@ async function resume(
   if (spared !== undefined)
     return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
   // What the product is doing already is followed up; nothing new is told to it.
-  if (context.killSwitch && !prepared.spec.readOnly && claim.token === null)
-    return hold(context, prepared, {
-      type: 'kill_switch',
-      message: 'The kill switch is on: effects wait until it is lifted.',
-    });
-  const closed = claim.token === null ? closedForItem(deps.config.maintenance, prepared, at) : undefined;
-  if (closed !== undefined) return hold(context, prepared, closed.failure);
+  const [held] = claim.token === null ? holdsOn(prepared, standing(context), at) : [];
+  if (held !== undefined) return hold(context, prepared, held);
   if (prepared.lockKey !== null && !(await takeLock(context, prepared.lockKey, prepared.actionKey)))
     return { kind: 'result', result: busy(prepared) };
   const next = await takeOverClaim(context.tx, claim, deps.owner, at);

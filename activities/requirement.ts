@@ -82,3 +82,16 @@ export function cleanCheck(requirement: Requirement, scan: Scan | undefined): Re
     why: `release in spite of this: ${why}`,
   };
 }
+
+/** One request for all items that need one; what silence would allow is asked for apart, so that its time is its own. */
+export function inRequests<T extends { requirement: Requirement & { kind: 'approvals' } }>(
+  items: readonly T[],
+): T[][] {
+  const requests = new Map<string, T[]>();
+  for (const item of items) {
+    const { silence, timeoutSeconds } = item.requirement;
+    const name = silence === 'allow' ? `allow ${String(timeoutSeconds)}` : 'deny';
+    requests.set(name, [...(requests.get(name) ?? []), item]);
+  }
+  return [...requests.values()];
+}

@@ -29,10 +29,11 @@ export function signsOf({ effect, release, outcome, reversibility, guard }: Plan
 
 const many = (count: number, what: string): string => `${String(count)} ${what}${count === 1 ? '' : 's'}`;
 
-function targetText({ label, kind, criticality, tags, asset }: PlanStep['target']): string {
+function targetText({ label, kind, criticality, tags, sites, asset }: PlanStep['target']): string {
   const facts = [
     kind,
     ...(asset === null ? ['not among the assets'] : [`criticality ${String(criticality)}`]),
+    ...sites.map((site) => `site ${site}`),
     ...tags,
   ];
   return `${label} (${facts.join(', ')})`;
@@ -47,13 +48,13 @@ function detailsOf(step: PlanStep, requests: readonly PlannedRequest[]): string[
     const { groups, noSelfApproval } = guard.requirement;
     const seats = groups.map(({ count, roles }) => `${String(count)} ${roles.join(' or ')}`).join(' and ');
     details.push(
-      `asks ${seats}, within ${lasting(request.timeoutSeconds)} (request ${String(request.n)}): ${guard.why}` +
+      `asks ${seats}, within ${lasting(request.timeoutSeconds)} (request ${String(request.n)}): ${guard.requirement.why}` +
         (noSelfApproval ? '; not who starts it' : '') +
         (outcome === 'done' ? '' : `; ${outcome}`),
     );
   }
   if (outcome === 'nothing_to_do') details.push(guard.why);
-  for (const held of step.heldBy) details.push(`held by ${held}`);
+  for (const held of step.heldBy) details.push(`held: ${held}`);
   if (inverse !== null && outcome !== 'refused')
     details.push(
       `${leaseSeconds === null ? 'without a lease' : `leased for ${lasting(leaseSeconds)}`}, undone by ${inverse}`,
@@ -104,9 +105,17 @@ function radiusText(radius: Radius): string {
 /** Who can answer which requests, in few lines. */
 function answerers(requests: readonly PlannedRequest[]): string[] {
   const said = new Map<string, number[]>();
-  for (const { n, people, canBeMet } of requests) {
-    const who = people.length === 0 ? 'nobody can answer' : `${people.join(', ')} can answer`;
-    const line = `${who}${canBeMet ? '' : '; that is NOT ENOUGH'}`;
+  for (const { n, people, canBeMet, silence, timeoutSeconds, escalation, breakGlass } of requests) {
+    const line = [
+      people.length === 0 ? 'nobody can answer' : `${people.join(', ')} can answer`,
+      ...(canBeMet ? [] : ['that is NOT ENOUGH']),
+      ...(silence === 'allow' ? [`SILENCE ALLOWS it after ${lasting(timeoutSeconds)}`] : []),
+      ...escalation.map(
+        ({ afterSeconds, people: told = [], channels = [] }) =>
+          `after ${lasting(afterSeconds)} ${[...told, ...channels].join(', ')} are told`,
+      ),
+      ...(breakGlass.length === 0 ? [] : [`in an emergency one of ${breakGlass.join(', ')} alone`]),
+    ].join('; ');
     said.set(line, [...(said.get(line) ?? []), n]);
   }
   return [...said].map(([line, ns]) => `Request${ns.length === 1 ? '' : 's'} ${ns.join(', ')}: ${line}.`);
@@ -121,8 +130,8 @@ function summaryText({ summary, requests, ends, killSwitch }: Plan): string[] {
     ...summary.byAction.map(({ title, radius }) => `  ${title}: ${radiusText(radius)}`),
     ...answerers(requests),
     ...summary.budgets.map(
-      ({ id, limit, usedNow, wanted, exceeded, windowSeconds }) =>
-        `Budget ${id}: ${String(usedNow)} of ${String(limit)} used in ${lasting(windowSeconds)}, ${String(wanted)} wanted${exceeded ? ': USED UP, the rest waits' : ''}.`,
+      ({ id, share, limit, usedNow, wanted, exceeded, windowSeconds }) =>
+        `Budget ${id}${share === '' ? '' : ` of ${share}`}: ${String(usedNow)} of ${String(limit)} used in ${lasting(windowSeconds)}, ${String(wanted)} wanted${exceeded ? ': USED UP, the rest waits' : ''}.`,
     ),
     ...(killSwitch ? ['The kill switch is ON: no effect happens until it is lifted.'] : []),
     ends.how === 'closed'

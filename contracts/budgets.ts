@@ -8,6 +8,10 @@ type Budget = Config['budgets'][number];
 /** A budget, and what has its limit for itself: '' for the whole estate. */
 export type BudgetShare = Budget & { readonly share: string };
 
+/** What its uses are filed under. A budget's id has no space, so that no share is another budget. */
+export const budgetName = ({ id, share }: Pick<BudgetShare, 'id' | 'share'>): string =>
+  share === '' ? id : `${id} ${share}`;
+
 /**
  * The limits that an item counts against. What might be one of several assets counts at the site of each of them, so that no
  * way of naming it finds an unused limit.

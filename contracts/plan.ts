@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { ActionId } from './actions';
-import { Requirement } from './policy';
+import { EscalationStep, Requirement } from './policy';
 import { Json, Mode, Phase, Severity, Target } from './values';
 
 /** Raised when the form of a plan changes in a way that a reader of the old one would misread. */
 const PLAN_VERSION = 1;
 
 /**
- * How a plan differs from "all goes well". denied: everybody asked says no. silence: nobody answers. detection_returns: the first
+ * How a plan differs from "all goes well". denied: everybody asked says no. silence: nobody answers, and what the
+ * policy lets silence allow is done once the time is over. detection_returns: the first
  * alert comes back an hour into the watch. scan_infected: the first scan of each host finds a file.
  */
 export const Assumption = z.enum(['denied', 'silence', 'detection_returns', 'scan_infected']);
@@ -33,10 +34,18 @@ export type PlanInput = z.output<typeof PlanInput>;
 
 /**
  * What the guard would say. allowed: done without asking. asks: people are asked. never: the policy forbids it. protected: nothing is
- * done to the target, whoever approves. no_connection: nothing is configured that could do it. rejected: not a thing that a run may
- * ask for.
+ * done to the target, whoever approves. maintenance: a window denies it at that time. no_connection: nothing is configured that could
+ * do it. rejected: not a thing that a run may ask for.
  */
-const GuardVerdict = z.enum(['allowed', 'asks', 'never', 'protected', 'no_connection', 'rejected']);
+const GuardVerdict = z.enum([
+  'allowed',
+  'asks',
+  'never',
+  'protected',
+  'maintenance',
+  'no_connection',
+  'rejected',
+]);
 
 const PlanStep = z.object({
   n: z.number().int().positive(),
@@ -59,6 +68,8 @@ const PlanStep = z.object({
     asset: z.string().nullable(),
     criticality: z.number().int(),
     tags: z.array(z.string()),
+    /** Sites of every asset that it might be. */
+    sites: z.array(z.string()),
   }),
   connection: z.object({ id: z.string(), integration: z.string(), simulated: z.boolean() }).nullable(),
   guard: z.object({
@@ -68,10 +79,11 @@ const PlanStep = z.object({
     /** The request, by its number in `requests`. */
     request: z.number().int().positive().nullable(),
   }),
-  /** What would hold it for a while although it is allowed or approved. The plan goes on as if that were over. */
+  /** What would hold it for a while although it is allowed or approved, in the guard's words. The plan goes on as if that were over. */
   heldBy: z.array(z.string()),
   /** What would become of it, under the assumptions. */
   outcome: z.enum(['done', 'denied', 'expired', 'refused', 'nothing_to_do', 'open']),
+  /** changes_nothing: also what leaves nothing that would have to be taken back, such as a message. */
   reversibility: z.enum(['changes_nothing', 'reversible', 'irreversible', 'takes_back']),
   inverse: ActionId.nullable(),
   impact: z.enum(['none', 'low', 'high', 'irreversible']),
@@ -92,8 +104,14 @@ const PlannedRequest = z.object({
   timeoutSeconds: z.number().int().positive(),
   /** Whether the people there are today can meet it, all together. */
   canBeMet: z.boolean(),
-  /** Ids of the active people who may decide about at least one item. */
+  /** What it means when nobody decides in time. */
+  silence: z.enum(['deny', 'allow']),
+  /** Who is told while it is open. */
+  escalation: z.array(EscalationStep),
+  /** Ids of the active people who may decide about at least one item, or have a veto. */
   people: z.array(z.string()),
+  /** Ids of the active people of whom one alone may have at least one item done at once. */
+  breakGlass: z.array(z.string()),
 });
 export type PlannedRequest = z.infer<typeof PlannedRequest>;
 
@@ -103,7 +121,7 @@ const Radius = z.object({
   ips: z.number().int(),
   files: z.number().int(),
   datasets: z.number().int(),
-  /** Different `site:` tags of the assets. */
+  /** Different sites of the assets. */
   sites: z.number().int(),
 });
 export type Radius = z.infer<typeof Radius>;
@@ -136,6 +154,8 @@ export const Plan = z.object({
     budgets: z.array(
       z.object({
         id: z.string(),
+        /** What has the limit for itself: `site hq`, `connection edr`; empty for the whole estate. */
+        share: z.string(),
         limit: z.number().int(),
         windowSeconds: z.number().int(),
         usedNow: z.number().int(),

@@ -28,8 +28,10 @@ export interface PlanFacts {
   readonly assets: readonly Asset[];
   readonly connections: readonly Omit<ConnectionConfig, 'config'>[];
   readonly integrations: readonly IntegrationFacts[];
-  /** Each with the times, in ms since the epoch, at which its units were taken inside its window. */
-  readonly budgets: readonly (Config['budgets'][number] & { usedAt: number[] })[];
+  readonly budgets: Config['budgets'];
+  /** Times, in ms since the epoch, at which units were taken inside the window, by the name of a budget's share. */
+  readonly usedAt: Readonly<Record<string, number[]>>;
+  readonly maintenance: Config['maintenance'];
   readonly killSwitch: boolean;
   /** Active people. */
   readonly people: readonly { id: string; roles: Role[] }[];
@@ -46,11 +48,13 @@ export interface PlanFacts {
 
 /** The configuration's part of the facts, secrets left behind. */
 export function configFacts(
-  config: Pick<Config, 'connections' | 'assets'>,
+  config: Pick<Config, 'connections' | 'assets' | 'budgets' | 'maintenance'>,
   integrations: ReadonlyMap<string, IntegrationFacts>,
-): Pick<PlanFacts, 'assets' | 'connections' | 'integrations'> {
+): Pick<PlanFacts, 'assets' | 'connections' | 'integrations' | 'budgets' | 'maintenance'> {
   return {
     assets: config.assets,
+    budgets: config.budgets,
+    maintenance: config.maintenance,
     connections: config.connections.map(({ config: _secrets, ...rest }) => rest),
     integrations: [...integrations.values()].map(({ id, title, simulated, actions }) => ({
       id,

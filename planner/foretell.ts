@@ -118,8 +118,8 @@ function planOf(
       ...requests
         .filter(({ canBeMet }) => !canBeMet)
         .map(
-          ({ n, title }) =>
-            `Request ${String(n)} (${title}) cannot be met by the people there are: it would run out.`,
+          ({ n, title, silence }) =>
+            `Request ${String(n)} (${title}) cannot be met by the people there are: it would run out${silence === 'allow' ? ', and silence allows it' : ''}.`,
         ),
     ],
   };
@@ -141,9 +141,9 @@ function radiusOf(steps: readonly PlanStep[]): Radius {
   const radius: Radius = { hosts: 0, accounts: 0, ips: 0, files: 0, datasets: 0, sites: 0 };
   const targets = new Map(steps.map(({ target }) => [target.key, target]));
   const sites = new Set<string>();
-  for (const { kind, tags } of targets.values()) {
+  for (const { kind, sites: at } of targets.values()) {
     if (kind in KINDS) radius[KINDS[kind as keyof typeof KINDS]] += 1;
-    for (const tag of tags) if (tag.startsWith('site:')) sites.add(tag);
+    for (const site of at) sites.add(site);
   }
   return { ...radius, sites: sites.size };
 }
@@ -165,15 +165,14 @@ function summaryOf(facts: PlanFacts, { steps, wanted }: Foreteller): Plan['summa
       const own = touching.filter((step) => step.action === action);
       return { action, title: own[0]?.title ?? action, steps: own.length, radius: radiusOf(own) };
     }),
-    budgets: facts.budgets
-      .filter(({ id }) => wanted.has(id))
-      .map(({ id, limit, windowSeconds, usedAt }) => ({
-        id,
-        limit,
-        windowSeconds,
-        usedNow: usedAt.length,
-        wanted: wanted.get(id) ?? 0,
-        exceeded: steps.some(({ heldBy }) => heldBy.some((one) => one.startsWith(`the budget ${id} `))),
-      })),
+    budgets: [...wanted].map(([name, { budget, wanted: units, exceeded }]) => ({
+      id: budget.id,
+      share: budget.share,
+      limit: budget.limit,
+      windowSeconds: budget.windowSeconds,
+      usedNow: facts.usedAt[name]?.length ?? 0,
+      wanted: units,
+      exceeded,
+    })),
   };
 }

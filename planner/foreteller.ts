@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { ConnectionRegistry } from '../activities/connections';
-import { prepareAction, releaseOf, takesBackDirectly } from '../activities/prepare';
-import { cleanCheck, requirementOf, type Scan } from '../activities/requirement';
+import { forbiddenBy, holdsOn, refusalOf, type Refusal } from '../activities/checks';
+import { prepareAction, releaseOf } from '../activities/prepare';
+import { cleanCheck, inRequests, requirementOf, type Scan } from '../activities/requirement';
 import type { Prepared } from '../activities/runner-types';
-import { untouchable } from '../activities/untouchable';
 import { actionSpec, type ActionCall } from '../contracts/actions';
 import { AssetIndex } from '../contracts/assets';
+import { budgetName, budgetsOf, usedUp, type BudgetShare } from '../contracts/budgets';
 import { CordonError, type Failure } from '../contracts/errors';
 import { identify } from '../contracts/identity';
 import { defineIntegration, type Integration } from '../contracts/integration';
 import type { WaveInput, WaveItem } from '../contracts/messages';
 import type { PlannedRequest, PlanStep } from '../contracts/plan';
-import { countVotes, type Requirement } from '../contracts/policy';
+import { countAtExpiry, countVotes, isFinal, type Requirement, type Vote } from '../contracts/policy';
 import type { Target } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Answer } from '../workflows/kit/virtual-host';
@@ -32,6 +33,13 @@ interface Foretold {
   prepared: Prepared | undefined;
   expiresMs: number;
   answer: Answer | undefined;
+}
+
+/** What the guard says of an item, and why. */
+interface Judged {
+  refused: Refusal | undefined;
+  why: string;
+  requirement?: Requirement;
 }
 
 interface Held {
@@ -76,13 +84,25 @@ function incidentRow(facts: PlanFacts): Row<'incidents'> {
   };
 }
 
-const REFUSALS: Readonly<Record<Exclude<Verdict, 'allowed' | 'asks'>, [Answer['status'], Failure['type']]>> =
-  {
-    never: ['denied', 'approval_denied'],
-    protected: ['denied', 'protected_asset'],
-    no_connection: ['failed', 'no_connection'],
-    rejected: ['failed', 'rejected'],
-  };
+/** A refusal as a plan names it; what the guard refuses for another reason is no thing that a run may ask for. */
+const VERDICTS: Partial<Record<Failure['type'], Verdict>> = {
+  approval_denied: 'never',
+  protected_asset: 'protected',
+  maintenance_window: 'maintenance',
+  no_connection: 'no_connection',
+};
+
+const EXPIRED: Answer = {
+  status: 'denied',
+  failure: { type: 'approval_expired', message: 'Nobody decided in time; silence denies.' },
+};
+
+/** What was wanted of a budget's share, beside what is used. */
+export interface Wanted {
+  readonly budget: BudgetShare;
+  wanted: number;
+  exceeded: boolean;
+}
 
 /**
  * Says of each item of a virtual run what the guard would say, by the guard's own rules, and writes down the steps. What the guard
@@ -91,8 +111,8 @@ const REFUSALS: Readonly<Record<Exclude<Verdict, 'allowed' | 'asks'>, [Answer['s
 export class Foreteller {
   readonly steps: PlanStep[] = [];
   readonly requests: PlannedRequest[] = [];
-  /** Units that were wanted of each budget, by its id. */
-  readonly wanted = new Map<string, number>();
+  /** By the name of the budget's share. */
+  readonly wanted = new Map<string, Wanted>();
   readonly #known: { assets: AssetIndex; connections: ConnectionRegistry };
   readonly #incident: Row<'incidents'>;
   readonly #byKey = new Map<string, Foretold>();
@@ -100,6 +120,7 @@ export class Foreteller {
   readonly #scans = new Map<string, { scan: Scan; n: number }>();
   readonly #usedAt: Map<string, number[]>;
   readonly #start: number;
+  readonly #startedBy: string | undefined;
   #clock = 0;
 
   constructor(private readonly facts: PlanFacts) {
@@ -114,8 +135,9 @@ export class Foreteller {
       ),
     };
     this.#incident = incidentRow(facts);
-    this.#usedAt = new Map(facts.budgets.map(({ id, usedAt }) => [id, [...usedAt]]));
+    this.#usedAt = new Map(Object.entries(facts.usedAt).map(([name, times]) => [name, [...times]]));
     this.#start = Date.parse(facts.at);
+    this.#startedBy = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
   }
 
   /** What becomes of an item of the wave that was last heard of. */
@@ -125,33 +147,45 @@ export class Foreteller {
 
   /** Decides about all items of a wave, in the order of the guard. */
   wave(wave: WaveInput, { atMs, stage }: { atMs: number; stage: number }): void {
-    const fresh: Foretold[] = [];
-    for (const item of wave.items) {
+    const all = wave.items.map((item) => {
       const key = keyOf(wave.group.id, item);
       const before = this.#byKey.get(key);
-      if (before !== undefined) {
-        this.#again(before, atMs);
-        continue;
-      }
-      const one = this.#look(wave, item, { atMs, stage });
+      const one = before ?? this.#look(wave, item, { atMs, stage });
       this.#byKey.set(key, one);
-      this.steps.push(one.step);
-      fresh.push(one);
-    }
-    this.#ask(wave, fresh, atMs);
+      if (before === undefined) this.steps.push(one.step);
+      return { one, isNew: before === undefined };
+    });
     // The guard goes by the target, so that two waves lock in one order; a budget is taken in that order.
-    for (const one of [...fresh].sort((a, b) => a.step.target.key.localeCompare(b.step.target.key)))
-      this.#carryOut(one, atMs);
+    all.sort((a, b) => a.one.step.target.key.localeCompare(b.one.step.target.key));
+    this.#ask(
+      wave,
+      all.flatMap(({ one, isNew }) => (isNew ? [one] : [])),
+      atMs,
+    );
+    for (const { one, isNew } of all)
+      if (isNew) this.#carryOut(one, atMs);
+      else this.#again(one, atMs);
   }
 
-  /** An item that was asked about is looked at again: by now nobody may have answered in time. */
+  /** An item that was asked about is looked at again: by now something may stand against it, or nobody have answered in time. */
   #again(one: Foretold, atMs: number): void {
-    if (one.step.outcome !== 'open' || atMs < one.expiresMs) return;
-    one.step.outcome = 'expired';
-    one.answer = {
-      status: 'denied',
-      failure: { type: 'approval_expired', message: 'Nobody decided in time; silence denies.' },
-    };
+    const { step, prepared, requirement } = one;
+    if (step.outcome !== 'open' || prepared === undefined || requirement === undefined) return;
+    const refused = refusalOf(prepared, this.facts.maintenance, new Date(this.#start + atMs));
+    if (refused !== undefined) {
+      step.outcome = 'refused';
+      step.guard.why = refused.failure.message;
+      one.answer = refused;
+      return;
+    }
+    if (atMs < one.expiresMs) return;
+    if (countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows') {
+      one.answer = undefined;
+      this.#effect(one, prepared, atMs);
+      return;
+    }
+    step.outcome = 'expired';
+    one.answer = EXPIRED;
   }
 
   #look(wave: WaveInput, item: WaveItem, when: { atMs: number; stage: number }): Foretold {
@@ -160,9 +194,7 @@ export class Foreteller {
     let prepared: Prepared | undefined;
     let others: string[] = [];
     let nothing: string | undefined;
-    let verdict: Verdict = 'allowed';
-    let why = '';
-    let requirement: Requirement | undefined;
+    let judged: Judged = { refused: undefined, why: '' };
     try {
       if (item.release) {
         const target = identify(call, this.#known.assets).target;
@@ -176,12 +208,16 @@ export class Foreteller {
         prepared = prepareAction(this.#known, wave, item, '');
         others = this.#inForce(prepared)?.incidents ?? [];
       }
-      if (prepared !== undefined) ({ verdict, why, requirement } = this.#judge(prepared, others, when.atMs));
+      if (prepared !== undefined) judged = this.#judge(prepared, others, when.atMs);
     } catch (error) {
       if (!(error instanceof CordonError) && !(error instanceof z.ZodError)) throw error;
-      verdict = error instanceof CordonError && error.type === 'no_connection' ? 'no_connection' : 'rejected';
-      why = error instanceof CordonError ? error.message : `${item.action}: ${z.prettifyError(error)}`;
+      const failure: Failure =
+        error instanceof CordonError
+          ? error.toFailure()
+          : { type: 'invalid_input', message: `${item.action}: ${z.prettifyError(error)}` };
+      judged = { refused: { status: 'failed', failure }, why: failure.message };
     }
+    const { refused, requirement } = judged;
     const done = prepared?.spec ?? spec;
     const effect = !done.readOnly;
     const step: PlanStep = {
@@ -205,44 +241,41 @@ export class Foreteller {
               integration: prepared.route.integration,
               simulated: prepared.route.simulated,
             },
-      guard: { verdict, why: nothing ?? why, requirement: requirement ?? null, request: null },
+      guard: {
+        verdict: verdictOf(judged),
+        why: nothing ?? judged.why,
+        requirement: requirement ?? null,
+        request: null,
+      },
       heldBy: [],
-      outcome: nothing === undefined ? (isRefusal(verdict) ? 'refused' : 'open') : 'nothing_to_do',
+      outcome: nothing !== undefined ? 'nothing_to_do' : refused !== undefined ? 'refused' : 'open',
       reversibility: !effect
         ? 'changes_nothing'
         : item.release
           ? 'takes_back'
-          : done.inverse === null
+          : isFinal(done.id)
             ? 'irreversible'
-            : 'reversible',
+            : done.inverse === null
+              ? 'changes_nothing'
+              : 'reversible',
       inverse: done.inverse,
       impact: done.impact,
       leaseSeconds: item.leaseSeconds,
       sharedWith: others,
     };
-    const answer = isRefusal(verdict) ? refusal(verdict, why) : undefined;
     const asks = requirement?.kind === 'approvals' ? requirement : undefined;
-    return { step, prepared, requirement: asks, answer, expiresMs: Infinity };
+    return { step, prepared, requirement: asks, answer: refused, expiresMs: Infinity };
   }
 
-  /** The checks of the guard, in its order, with what configuration and policy say. */
-  #judge(
-    prepared: Prepared,
-    others: readonly string[],
-    atMs: number,
-  ): { verdict: Verdict; why: string; requirement?: Requirement } {
+  /** The checks of the guard, with what configuration and policy say. */
+  #judge(prepared: Prepared, others: readonly string[], atMs: number): Judged {
     if (prepared.lease !== undefined && (others.length > 0 || !prepared.lease.we_did_it))
-      return { verdict: 'allowed', why: 'only this incident lets go: the effect stays in force' };
-    const spared = untouchable(prepared);
-    if (spared !== undefined) return { verdict: 'protected', why: spared };
-    if (takesBackDirectly(prepared))
-      return {
-        verdict: 'rejected',
-        why: `${prepared.spec.title} takes something back: that is done by releasing its containment only.`,
-      };
+      return { refused: undefined, why: 'only this incident lets go: the effect stays in force' };
+    const refused = refusalOf(prepared, this.facts.maintenance, new Date(this.#start + atMs));
+    if (refused !== undefined) return { refused, why: refused.failure.message };
     const requirement = this.#requirementOf(prepared, atMs);
-    const verdict = { none: 'allowed', approvals: 'asks', never: 'never' } as const;
-    return { verdict: verdict[requirement.kind], why: requirement.why, requirement };
+    const forbidden = forbiddenBy(requirement);
+    return { refused: forbidden, why: forbidden?.failure.message ?? requirement.why, requirement };
   }
 
   #requirementOf(prepared: Prepared, atMs: number): Requirement {
@@ -258,10 +291,11 @@ export class Foreteller {
   #targetOf(prepared: Prepared | undefined, call: ActionCall): PlanStep['target'] {
     let target: Target = { kind: 'channel', key: 'channel:unknown', label: 'unknown' };
     let asset = prepared?.asset;
+    let mayBe = prepared?.mayBe ?? [];
     if (prepared !== undefined) target = prepared.target;
     else {
       try {
-        ({ target, asset } = identify(call, this.#known.assets));
+        ({ target, asset, mayBe } = identify(call, this.#known.assets));
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
       }
@@ -271,6 +305,9 @@ export class Foreteller {
       asset: asset?.id ?? null,
       criticality: asset?.criticality ?? 3,
       tags: asset?.tags ?? [],
+      sites: [
+        ...new Set([...(asset === undefined ? [] : [asset]), ...mayBe].flatMap(({ site }) => site ?? [])),
+      ],
     };
   }
 
@@ -280,39 +317,48 @@ export class Foreteller {
     );
   }
 
-  /** One request for all items of a wave that need one. */
+  /** The requests that the items of a wave amount to. */
   #ask(wave: WaveInput, fresh: readonly Foretold[], atMs: number): void {
     const asked = fresh.flatMap((one) =>
-      one.requirement === undefined ? [] : [{ ...one.requirement, one }],
+      one.requirement === undefined ? [] : [{ requirement: one.requirement, one }],
     );
-    if (asked.length === 0) return;
-    const { people } = this.facts;
-    const n = this.requests.length + 1;
-    const timeoutSeconds = Math.min(...asked.map((one) => one.timeoutSeconds));
-    const everybody = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
-    const startedBy = /^person:(.*)$/s.exec(this.facts.startedBy)?.[1];
-    this.requests.push({
-      n,
-      afterSeconds: atMs / 1000,
-      group: wave.group.id,
-      title: wave.group.title,
-      steps: asked.map(({ one }) => one.step.n),
-      timeoutSeconds,
-      canBeMet: asked.every(
-        ({ one }) => one.requirement && countVotes(one.requirement, everybody, startedBy) === 'met',
-      ),
-      people: people
-        .filter(({ roles }) =>
-          asked.some(({ groups }) =>
-            groups.some((group) => group.roles.some((role) => roles.includes(role))),
-          ),
-        )
-        .map(({ id }) => id),
-    });
-    for (const { one } of asked) {
-      one.step.guard.request = n;
-      one.expiresMs = atMs + timeoutSeconds * 1000;
+    for (const together of inRequests(asked)) {
+      const requirements = together.map(({ requirement }) => requirement);
+      const n = this.requests.length + 1;
+      const timeoutSeconds = Math.min(...requirements.map((one) => one.timeoutSeconds));
+      this.requests.push({
+        n,
+        afterSeconds: atMs / 1000,
+        group: wave.group.id,
+        title: wave.group.title,
+        steps: together.map(({ one }) => one.step.n).sort((a, b) => a - b),
+        timeoutSeconds,
+        silence: requirements[0]?.silence ?? 'deny',
+        escalation: stepsOf(requirements).filter(({ afterSeconds }) => afterSeconds < timeoutSeconds),
+        ...this.#whoAnswers(requirements),
+      });
+      for (const { one } of together) {
+        one.step.guard.request = n;
+        one.expiresMs = atMs + timeoutSeconds * 1000;
+      }
     }
+  }
+
+  /** By the rules that count real decisions, with one of each person tried out. */
+  #whoAnswers(requirements: readonly Asks[]): Pick<PlannedRequest, 'canBeMet' | 'people' | 'breakGlass'> {
+    const { people } = this.facts;
+    const saying = (verdict: Vote['verdict']): Vote[] =>
+      people.map(({ id, roles }) => ({ person: id, roles, verdict }));
+    const whoAlone = (verdict: Vote['verdict'], count: 'met' | 'denied'): string[] =>
+      saying(verdict)
+        .filter((vote) => requirements.some((one) => countVotes(one, [vote], this.#startedBy) === count))
+        .map(({ person }) => person);
+    return {
+      canBeMet: requirements.every((one) => countVotes(one, saying('approve'), this.#startedBy) === 'met'),
+      // Who may decide may deny, and one deny denies.
+      people: whoAlone('deny', 'denied'),
+      breakGlass: whoAlone('break_glass', 'met'),
+    };
   }
 
   #carryOut(one: Foretold, atMs: number): void {
@@ -334,32 +380,47 @@ export class Foreteller {
         return;
       }
     }
+    this.#effect(one, prepared, atMs);
+  }
+
+  #effect(one: Foretold, prepared: Prepared, atMs: number): void {
+    const { step } = one;
     step.outcome = 'done';
     if (prepared.lease !== undefined && step.guard.requirement === null) {
       this.#held.delete(`${prepared.lease.action}|${prepared.lease.target_key}`);
       return;
     }
     if (step.effect) {
-      if (this.facts.killSwitch) step.heldBy.push('the kill switch, until it is lifted');
-      step.heldBy.push(...this.#takeBudgets(prepared, atMs));
+      const { killSwitch, maintenance: windows } = this.facts;
+      const holds = holdsOn(prepared, { killSwitch, windows }, new Date(this.#start + atMs));
+      const spent = this.#takeBudgets(prepared, atMs);
+      step.heldBy = [...holds, ...(spent === undefined ? [] : [usedUp(spent)])].map(({ message }) => message);
     }
     this.#remember(one, prepared);
   }
 
-  #takeBudgets({ spec }: Prepared, atMs: number): string[] {
+  /** Takes a unit of each, or none: returns the first that is used up, as the store does. */
+  #takeBudgets(prepared: Prepared, atMs: number): BudgetShare | undefined {
     const at = this.#start + atMs;
-    const budgets = this.facts.budgets.filter(({ actions }) => actions.includes(spec.id));
-    for (const { id } of budgets) this.wanted.set(id, (this.wanted.get(id) ?? 0) + 1);
-    const spent = budgets.find(({ id, limit, windowSeconds }) => {
-      const used = this.#usedAt.get(id)?.filter((one) => one > at - windowSeconds * 1000).length ?? 0;
-      return used >= limit;
-    });
-    if (spent !== undefined)
-      return [
-        `the budget ${spent.id} (${String(spent.limit)} in ${String(spent.windowSeconds)} s), until a unit is free`,
-      ];
-    for (const { id } of budgets) this.#usedAt.get(id)?.push(at);
-    return [];
+    const shares = budgetsOf(this.facts.budgets, prepared)
+      .map((budget) => ({ budget, name: budgetName(budget) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { budget, name } of shares) {
+      const so = this.wanted.get(name) ?? { budget, wanted: 0, exceeded: false };
+      this.wanted.set(name, { ...so, wanted: so.wanted + 1 });
+    }
+    const usedBy = (name: string): number[] => this.#usedAt.get(name) ?? [];
+    const spent = shares.find(
+      ({ budget: { limit, windowSeconds }, name }) =>
+        usedBy(name).filter((one) => one > at - windowSeconds * 1000).length >= limit,
+    );
+    if (spent === undefined) {
+      for (const { name } of shares) this.#usedAt.set(name, [...usedBy(name), at]);
+      return undefined;
+    }
+    const so = this.wanted.get(spent.name);
+    if (so !== undefined) so.exceeded = true;
+    return spent.budget;
   }
 
   /** What the guard will find in SQL later: leases and scans. */
@@ -421,9 +482,15 @@ export class Foreteller {
 
 const keyOf = (group: string, item: WaveItem): string => `${group}/${item.id}#${String(item.occurrence)}`;
 
-const isRefusal = (verdict: Verdict): verdict is keyof typeof REFUSALS => verdict in REFUSALS;
+/** Who is told of a request while it is open; steps that are the same are one. */
+const stepsOf = (requirements: readonly Asks[]): PlannedRequest['escalation'] =>
+  [
+    ...new Map(
+      requirements.flatMap(({ escalation = [] }) => escalation).map((step) => [JSON.stringify(step), step]),
+    ).values(),
+  ].sort((a, b) => a.afterSeconds - b.afterSeconds);
 
-function refusal(verdict: keyof typeof REFUSALS, message: string): Answer {
-  const [status, type] = REFUSALS[verdict];
-  return { ...(status === undefined ? {} : { status }), failure: { type, message } };
+function verdictOf({ refused, requirement }: Judged): Verdict {
+  if (refused !== undefined) return VERDICTS[refused.failure.type] ?? 'rejected';
+  return requirement?.kind === 'approvals' ? 'asks' : 'allowed';
 }

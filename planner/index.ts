@@ -18,7 +18,7 @@ const AT_ONCE = 2;
 export interface PlannerDeps {
   config: Pick<
     Config,
-    'connections' | 'sources' | 'assets' | 'policy' | 'budgets' | 'correlation' | 'people'
+    'connections' | 'sources' | 'assets' | 'policy' | 'budgets' | 'maintenance' | 'correlation' | 'people'
   >;
   integrations: ReadonlyMap<string, IntegrationFacts>;
   sources: ReadonlyMap<string, Source>;
@@ -58,7 +58,7 @@ function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], 
       viewOf(alert, { id: `alert-${String(index + 1)}`, seq: index + 1 }, assets),
     ),
     assume: [...new Set(input.assume)],
-    budgets: config.budgets.map((budget) => ({ ...budget, usedAt: state.usedAt.get(budget.id) ?? [] })),
+    usedAt: state.usedAt,
     killSwitch: state.killSwitch,
     people: state.people,
     inForce: state.inForce,
@@ -112,7 +112,7 @@ export async function planOffline(deps: PlannerDeps, input: PlanInput): Promise<
       people,
       killSwitch: false,
       inForce: [],
-      usedAt: new Map(),
+      usedAt: {},
       wouldJoin: [],
     }),
   );

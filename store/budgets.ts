@@ -1,9 +1,6 @@
 import { sql } from 'kysely';
-import type { BudgetShare } from '../contracts/budgets';
+import { budgetName, type BudgetShare } from '../contracts/budgets';
 import type { Store, Tx } from './store';
-
-/** What its uses are filed under. A budget's id has no space, so that no share is another budget. */
-const nameOf = ({ id, share }: BudgetShare): string => (share === '' ? id : `${id} ${share}`);
 
 /**
  * Takes one unit of each budget, or none: returns the first that is used up. Serialised by a lock for the transaction,
@@ -15,7 +12,7 @@ export async function takeBudget(
   actionKey: string,
   at: Date,
 ): Promise<BudgetShare | undefined> {
-  const named = budgets.map((budget) => ({ budget, name: nameOf(budget) }));
+  const named = budgets.map((budget) => ({ budget, name: budgetName(budget) }));
   // In one order everywhere: two transactions that want the same locks don't wait for each other.
   for (const { budget, name } of named.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     await sql`SELECT pg_advisory_xact_lock(hashtext(${`budget:${name}`}))`.execute(tx);
@@ -44,7 +41,7 @@ const usesOf = (db: Tx | Store['db'], budget: BudgetShare, at: Date) =>
   db
     .selectFrom('budget_uses')
     .select((eb) => eb.fn.countAll<string>().as('used'))
-    .where('budget', '=', nameOf(budget))
+    .where('budget', '=', budgetName(budget))
     .where('at', '>', new Date(at.getTime() - budget.windowSeconds * 1000))
     .where('returned', '=', false);
 

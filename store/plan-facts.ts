@@ -11,8 +11,8 @@ export interface PlanState {
   people: { id: string; roles: Role[] }[];
   /** Leases in force, by what they are over. */
   inForce: { connection: string; action: string; target: string; weDidIt: boolean; incidents: string[] }[];
-  /** Times, in ms since the epoch, at which units of a budget were taken inside its window. */
-  usedAt: Map<string, number[]>;
+  /** Times, in ms since the epoch, at which units were taken inside the window, by the name of a budget's share. */
+  usedAt: Record<string, number[]>;
   /** Open incidents that know one of the keys: an alert with them would join. */
   wouldJoin: string[];
 }
@@ -50,19 +50,17 @@ export function planState(
       if (incident !== null) one.incidents.push(incident);
       inForce.set(key, one);
     }
-    const usedAt = new Map<string, number[]>();
+    const usedAt: PlanState['usedAt'] = {};
     for (const { id, windowSeconds } of budgets) {
       const rows = await tx
         .selectFrom('budget_uses')
-        .select('at')
-        .where('budget', '=', id)
+        .select(['budget', 'at'])
+        // All its shares: what follows a space says whose.
+        .where(sql`split_part(budget, ' ', 1)`, '=', id)
         .where('at', '>', new Date(at.getTime() - windowSeconds * 1000))
         .where('returned', '=', false)
         .execute();
-      usedAt.set(
-        id,
-        rows.map((row) => row.at.getTime()),
-      );
+      for (const row of rows) (usedAt[row.budget] ??= []).push(row.at.getTime());
     }
     const since = new Date(at.getTime() - windowMinutes * 60_000);
     const open =

@@ -59,8 +59,8 @@ test('is printed like a diff: what is done, asked, refused and held, and what it
   expect(out).toMatch(/^ {4}\+~\? Isolate host: fin-fs-01 \(host, not among the assets\)/m);
   expect(out).toContain('asks 1 lead, within 4 h (request 1): high impact: one lead');
   expect(out).toContain('leased for 3 d, undone by endpoint.release_host');
-  expect(out).toContain('held by the kill switch, until it is lifted');
-  expect(out).toContain('held by the budget cuts (0 in 60 s), until a unit is free');
+  expect(out).toContain('held: The kill switch is on: effects wait until it is lifted.');
+  expect(out).toContain('held: The budget cuts (0 in 60 s) is used up.');
   expect(out).toMatch(/^ {4}x {3}Isolate host: dc-01 .*\n.*dc-01 is protected/m);
   expect(out).toMatch(/^ {4}x {3}Disable account: m\.okafor .*\n.*No connection serves identity/m);
   expect(out).toContain('Blast radius: 1 host.');

@@ -10,20 +10,6 @@ export const GUARD: readonly Mutant[] = [
       'once the incident is closed',
     ],
     [
-      'protected assets',
-      '  const spared = untouchable(prepared);',
-      '  const spared: string | undefined = undefined;',
-      PROTECTED,
-      '{"host":{"name":"DC-01"}}',
-    ],
-    [
-      'direct inverses',
-      'if (takesBackDirectly(prepared))',
-      'if (false)',
-      FORGED,
-      'endpoint.release_host as an item of its own',
-    ],
-    [
       'a denial holds',
       'if (!(await staysDenied(context, prepared))) return',
       'return',
@@ -31,9 +17,16 @@ export const GUARD: readonly Mutant[] = [
       'under another occurrence nobody is asked again',
     ],
     [
+      'refused before anybody is asked',
+      'if (refused !== undefined) return refuse(',
+      'if (false) return refuse(',
+      PROTECTED,
+      '{"host":{"name":"DC-01"}}',
+    ],
+    [
       'never allowed',
-      "if (requirement.kind === 'never')",
-      'if (false)',
+      'if (forbidden !== undefined) return refuse(',
+      'if (false) return refuse(',
       FORGED,
       'what no rule of the policy allows',
     ],
@@ -75,18 +68,25 @@ export const GUARD: readonly Mutant[] = [
     ],
     ['not asking', 'if (context.ask) toAsk.push', 'if (true) toAsk.push', FORGED, 'gives nothing away'],
     [
-      'kill switch',
-      'if (context.killSwitch)\n',
-      'if (false)\n',
+      'holds',
+      'const [held] = holdsOn(prepared, standing(context), at);',
+      'const held: Failure | undefined = undefined;',
       RUNNER,
       'with the kill switch on an effect is held',
     ],
     [
       'kill switch on resuming',
-      'if (context.killSwitch && ',
-      'if (false && ',
+      'holdsOn(prepared, standing(context), at) : []',
+      'holdsOn(prepared, { ...standing(context), killSwitch: false }, at) : []',
       FORGED,
       'holds what a process had claimed when it died',
+    ],
+    [
+      'maintenance on resuming',
+      'holdsOn(prepared, standing(context), at) : []',
+      'holdsOn(prepared, { ...standing(context), windows: [] }, at) : []',
+      GUARDRAILS,
+      'that begins while a product is away',
     ],
     [
       'protected on resuming',
@@ -109,27 +109,6 @@ export const GUARD: readonly Mutant[] = [
       '',
       RACES,
       'holds no unit meanwhile',
-    ],
-    [
-      'maintenance that denies',
-      "if (closed?.mode === 'deny')",
-      'if (false)',
-      GUARDRAILS,
-      'denies where it says so',
-    ],
-    [
-      'maintenance that holds',
-      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  const budgets',
-      '  const budgets',
-      GUARDRAILS,
-      'takes no unit of a budget meanwhile',
-    ],
-    [
-      'maintenance on resuming',
-      '  if (closed !== undefined) return hold(context, prepared, closed.failure);\n  if (prepared.lockKey',
-      '  if (prepared.lockKey',
-      GUARDRAILS,
-      'that begins while a product is away',
     ],
     [
       'claim before act',
@@ -181,6 +160,37 @@ export const GUARD: readonly Mutant[] = [
       'another lease than was approved is refused',
     ],
   ]),
+  ...of('activities/checks.ts', [
+    [
+      'protected assets',
+      '  const spared = untouchable(prepared);',
+      '  const spared: string | undefined = undefined;',
+      PROTECTED,
+      '{"host":{"name":"DC-01"}}',
+    ],
+    [
+      'direct inverses',
+      'if (takesBackDirectly(prepared))',
+      'if (false)',
+      FORGED,
+      'endpoint.release_host as an item of its own',
+    ],
+    [
+      'maintenance that denies',
+      "if (closed?.mode === 'deny')",
+      'if (false)',
+      GUARDRAILS,
+      'denies where it says so',
+    ],
+    ['kill switch', 'if (killSwitch)\n', 'if (false)\n', RUNNER, 'with the kill switch on an effect is held'],
+    [
+      'maintenance that holds',
+      'if (closed !== undefined) holds.push(closed.failure);',
+      '',
+      GUARDRAILS,
+      'takes no unit of a budget meanwhile',
+    ],
+  ]),
   ...of('activities/untouchable.ts', [
     [
       'ambient addresses',
@@ -192,7 +202,7 @@ export const GUARD: readonly Mutant[] = [
     ['addresses of no machine', 'NOBODY.test(address) || ', '', PROTECTED, 'when it is link-local'],
     ['our own addresses', ' || isOurOwn(address)', '', PROTECTED, 'an address of this machine'],
   ]),
-  ...of('activities/ask.ts', [
+  ...of('activities/requirement.ts', [
     [
       'silence has its own time',
       "silence === 'allow' ? `allow ${String(timeoutSeconds)}` : 'deny'",
@@ -200,8 +210,6 @@ export const GUARD: readonly Mutant[] = [
       SILENCE,
       'the time of what silence denies',
     ],
-  ]),
-  ...of('activities/requirement.ts', [
     [
       'no release of what is not clean by silence',
       "{ ...requirement, silence: 'deny', why:",

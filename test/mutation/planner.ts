@@ -33,20 +33,45 @@ export const PLANNER: readonly Mutant[] = [
   ...of('planner/index.ts', [
     ['two at once', 'if (underWay >= AT_ONCE)', 'if (false)', IN_THREAD, 'a third is told to ask again'],
   ]),
+  ...of('store/plan-facts.ts', [
+    [
+      'units of every share',
+      "sql`split_part(budget, ' ', 1)`",
+      'sql`budget`',
+      FORETOLD,
+      'a budget for each site',
+    ],
+  ]),
   ...of('planner/foreteller.ts', [
     [
-      'protected assets',
-      'const spared = untouchable(prepared);',
-      'const spared: string | undefined = undefined;',
+      'what is refused before anybody is asked',
+      'if (refused !== undefined) return { refused, why: refused.failure.message };',
+      '',
       FORETOLD,
       'the plan of ransomware@1 (ransomware, [])',
     ],
+    ['what holds', '[...holds, ', '[', FORETOLD, 'a window that holds'],
+    ['a budget that is used up', 'length >= limit', 'length > limit', FORETOLD, 'a budget for each site'],
     [
       'silence',
-      "if (one.step.outcome !== 'open' || atMs < one.expiresMs) return;",
+      'if (atMs < one.expiresMs) return;',
       'return;',
       FORETOLD,
       'the plan of ransomware@1 (ransomware, ["silence"])',
+    ],
+    [
+      'silence that allows',
+      "countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows'",
+      'false',
+      FORETOLD,
+      'what silence allows',
+    ],
+    [
+      'who may answer',
+      'countVotes(one, [vote], this.#startedBy) === count',
+      'one.groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role)))',
+      FORETOLD,
+      'the seat of an owner',
     ],
   ]),
 ];
