@@ -260,8 +260,13 @@ describe('quorum, over every order of what people say', () => {
   });
 
   test('who started it never approves where that is not allowed, whatever else is said', () => {
+    // Lent seats, where nobody changes their mind: who moves from one seat to another leaves the first to its delegates.
+    const steady = histories.map((votes) => [
+      ...new Map(votes.map((vote) => [`${vote.voice ?? ''} ${vote.person}`, vote])).values(),
+    ]);
+    const said = fc.oneof(historiesOf({ lent: false }), steady);
     fc.assert(
-      fc.property(requirements, histories, fc.constantFrom(...PEOPLE), (need, votes, startedBy) => {
+      fc.property(requirements, said, fc.constantFrom(...PEOPLE), (need, votes, startedBy) => {
         const strict = { ...need, noSelfApproval: true };
         const others = votes.filter(
           (vote) => vote.person !== startedBy && whose(vote) !== startedBy && vote.voice === 'person',

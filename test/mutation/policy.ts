@@ -240,7 +240,7 @@ export const POLICIES: readonly Mutant[] = [
       '...(row.seat_of === null ? {} : { seat: row.seat_of }),',
       '',
       DELEGATION,
-      'a seat is filled once',
+      'who decides in person',
     ],
   ]),
   ...of('store/delegations.ts', [
