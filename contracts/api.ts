@@ -181,6 +181,29 @@ export const TokenInput = z
 /** The only time that the token itself is shown. */
 export const NewToken = TokenView.extend({ token: z.string() });
 
+/** Somebody lets another person decide in their seat. */
+export const DelegationView = z.object({
+  id: z.string(),
+  from: z.string(),
+  to: z.string(),
+  until: when,
+  reason: z.string(),
+  createdAt: when,
+  revokedAt: when.nullable(),
+});
+export type DelegationView = z.infer<typeof DelegationView>;
+
+export const DelegationInput = z
+  .object({
+    to: z.string().min(1).max(63),
+    /** Whose seat; one's own when left out. Another's is an admin's to lend. */
+    from: z.string().min(1).max(63).optional(),
+    /** At most 90 days from now. */
+    until: z.iso.datetime({ offset: true }),
+    reason: z.string().trim().min(1).max(2000),
+  })
+  .strict();
+
 export const PlaybookView = z.object({ id: z.string(), version: z.number().int(), title: z.string() });
 export type PlaybookView = z.infer<typeof PlaybookView>;
 
@@ -240,7 +263,15 @@ export const PolicyExplanation = z.object({
   rules: z.array(z.object({ name: z.string(), whyNot: z.string().nullable() })),
   requirement: Requirement,
   /** Who could fill the seats of each group. */
-  seats: z.array(z.object({ roles: z.array(Role), count: z.number().int(), people: z.array(NamedPerson) })),
+  seats: z.array(
+    z.object({
+      roles: z.array(Role),
+      count: z.number().int(),
+      people: z.array(NamedPerson),
+      /** Who could in the seat of one of them, until when. */
+      delegates: z.array(z.object({ id: z.string(), for: z.string(), until: when })),
+    }),
+  ),
   /** Who could deny although they could not approve. */
   veto: z.array(NamedPerson),
   budgets: z.array(

@@ -26,6 +26,8 @@ export const ApprovalItem = z.object({
     z.object({
       id: z.string(),
       person: z.string(),
+      /** In whose seat, where that is not the person's own; the roles are then those of the seat. */
+      for: z.string().optional(),
       roles: z.array(Role),
       verdict: z.enum(['approve', 'deny', 'withdraw', 'break_glass']),
       reason: z.string().optional(),
@@ -35,6 +37,10 @@ export const ApprovalItem = z.object({
   ),
 });
 export type ApprovalItem = z.infer<typeof ApprovalItem>;
+
+/** Who decided, in words: `bo`, or `bo for lea`. */
+export const speakerOf = ({ person, for: seat }: ApprovalItem['decisions'][number]): string =>
+  seat === undefined ? person : `${person} for ${seat}`;
 
 export const ApprovalRequest = z.object({
   id: z.string(),
@@ -64,8 +70,8 @@ export const BreakGlassInput = z
   })
   .strict();
 
-/** One decision by one person on some items of a request. `decisionId` makes a repeated call count once. */
-export const DecisionInput = z
+/** What every way to decide takes. `decisionId` makes a repeated call count once. */
+export const DecisionBody = z
   .object({
     decisionId: z.uuid(),
     verdict: z.enum(['approve', 'deny', 'withdraw']),
@@ -76,6 +82,15 @@ export const DecisionInput = z
     reason: z.string().max(2000).optional(),
   })
   .strict();
+
+/** One decision by one person on some items of a request, who says it in person. */
+export const DecisionInput = DecisionBody.extend({
+  /** In whose seat, by their delegation. When left out: one's own, or where that has no weight, one that was lent. */
+  for: z.string().min(1).max(63).optional(),
+}).refine((input) => input.verdict !== 'withdraw' || input.for === undefined, {
+  path: ['for'],
+  message: 'a withdrawal takes back what you have said, in whatever seat: leave it out',
+});
 export type DecisionInput = z.infer<typeof DecisionInput>;
 
 /** What becomes of a request's open items when nobody decides in time, in words. */

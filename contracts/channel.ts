@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { DecisionInput, type ApprovalItem, type ApprovalRequest } from './approval';
+import { DecisionBody, type DecisionInput, type ApprovalItem, type ApprovalRequest } from './approval';
 import { channelMayDecide, type Requirement } from './policy';
 import type { Secret } from './secret';
 import type { Authentication, HookRequest } from './source';
 import type { Role, Severity } from './values';
 
 /** What a chat or ticket system sends to `POST /hooks/approvals/:channel`: a decision, the request, and whose it is. */
-export const ChannelDecision = DecisionInput.extend({
+export const ChannelDecision = DecisionBody.extend({
   request: z.string().min(1).max(200),
   /** Id of the person who answered. */
   person: z.string().min(1).max(63),

@@ -54,6 +54,8 @@ export const JOURNAL_KINDS = [
   'token_revoked',
   'person_added',
   'person_deactivated',
+  'delegation_made',
+  'delegation_revoked',
   'installation_started',
 ] as const;
 export const JournalKind = z.enum(JOURNAL_KINDS);

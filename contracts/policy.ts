@@ -263,6 +263,8 @@ export interface Vote {
   verdict: 'approve' | 'deny' | 'withdraw' | 'break_glass';
   /** `person` (also when left out): the person was authenticated. Else `channel:<id>`, which only says that it was this person. */
   voice?: string;
+  /** Whose seat it sits in, with whose roles, where that is not the person's own: who delegated to the person. */
+  seat?: string;
 }
 
 const IMPACTS: readonly Impact[] = ['none', 'low', 'high', 'irreversible'];
@@ -276,17 +278,21 @@ export function channelMayDecide(impact: Impact, maxImpact: 'low' | 'high'): boo
 type Approver = readonly (readonly Role[])[];
 
 const isOwn = ({ voice }: Vote): boolean => voice === undefined || voice === 'person';
+const seatOf = ({ person, seat }: Vote): string => seat ?? person;
 
 /**
- * Who approves, each once. An authenticated person is one. A channel that does not authenticate people is one, whatever people
- * it names, and channels that name the same person are one together. Who has decided in person is not spoken for.
+ * Who approves, each once. An authenticated person is one, and so are all who sit in the same seat. A channel that does not
+ * authenticate people is one, whatever people it names, and channels that name the same person are one together. Who has decided
+ * in person, or whose delegate has, is not spoken for.
  */
-function approversOf(newest: readonly Vote[]): Approver[] {
-  const own = newest.filter(isOwn);
-  const inPerson = new Set(own.map(({ person }) => person));
-  const said = newest.filter(
-    (vote) => !isOwn(vote) && vote.verdict === 'approve' && !inPerson.has(vote.person),
-  );
+function approversOf(standing: readonly Vote[], mayApprove: (vote: Vote) => boolean): Approver[] {
+  const own = standing.filter(isOwn);
+  const inPerson = new Set(own.flatMap((vote) => [vote.person, seatOf(vote)]));
+  const approving = standing.filter((vote) => vote.verdict === 'approve' && mayApprove(vote));
+  const seated = new Map<string, (readonly Role[])[]>();
+  for (const vote of approving.filter(isOwn))
+    seated.set(seatOf(vote), [...(seated.get(seatOf(vote)) ?? []), vote.roles]);
+  const said = approving.filter((vote) => !isOwn(vote) && !inPerson.has(vote.person));
   let voices: { names: Set<string>; roles: (readonly Role[])[] }[] = [];
   for (const { voice, person, roles } of said) {
     const names = [`voice ${voice ?? ''}`, `person ${person}`];
@@ -297,63 +303,99 @@ function approversOf(newest: readonly Vote[]): Approver[] {
     };
     voices = [...voices.filter((one) => !same.includes(one)), merged];
   }
-  return [
-    ...own.filter(({ verdict }) => verdict === 'approve').map(({ roles }) => [roles]),
-    ...voices.map(({ roles }) => roles),
-  ];
+  return [...seated.values(), ...voices.map(({ roles }) => roles)];
 }
 
 type Approvals = Requirement & { kind: 'approvals' };
 
-/** The roles with which a vote counts here: `owner` is nobody's role but that of the asset's owner, and only in person. */
+/** The roles with which a vote counts here: `owner` is nobody's role but that of the asset's owner, and only in person or by a delegate. */
 function rolesOn({ owners = [] }: Approvals, vote: Vote): Role[] {
-  const owns = isOwn(vote) && owners.includes(vote.person);
+  const owns = isOwn(vote) && owners.includes(seatOf(vote));
   return [...vote.roles.filter((role) => role !== 'owner'), ...(owns ? (['owner'] as const) : [])];
 }
 
 interface Tally {
   count: 'met' | 'open' | 'denied';
-  /** Somebody has taken back what they had said: that is not silence. */
-  withdrawn: boolean;
+  /** Somebody's last word is no, or that they take back what they had said, whether or not it stands: that is not silence. */
+  opposed: boolean;
+}
+
+interface Powers {
+  mayApprove: (vote: Vote) => boolean;
+  mayDeny: (vote: Vote) => boolean;
+  mayBreakGlass: (vote: Vote) => boolean;
+}
+
+/** What votes can do here, by the roles with which they count. Where the starter may not approve, neither may their delegate. */
+function powersUnder(requirement: Approvals, startedBy: string | undefined): Powers {
+  const { groups, veto, breakGlass, noSelfApproval } = requirement;
+  const notByStarter = noSelfApproval && startedBy !== undefined;
+  const isStarters = (vote: Vote): boolean => vote.person === startedBy || seatOf(vote) === startedBy;
+  const mayApprove = (vote: Vote): boolean =>
+    groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role))) &&
+    !(notByStarter && (isStarters(vote) || (!isOwn(vote) && vote.verdict === 'approve')));
+  return {
+    mayApprove,
+    mayDeny: (vote) => mayApprove(vote) || vote.roles.some((role) => veto?.includes(role) === true),
+    mayBreakGlass: (vote) =>
+      isOwn(vote) &&
+      vote.seat === undefined &&
+      !(notByStarter && isStarters(vote)) &&
+      vote.roles.some((role) => breakGlass?.includes(role) === true),
+  };
+}
+
+/** The last word of each person and voice, of what has weight. What is taken back is what was said, in the seat where it was said. */
+function newestOf(votes: readonly Vote[], { mayDeny, mayBreakGlass }: Powers): Vote[] {
+  const newest = new Map<string, Vote>();
+  for (const vote of votes) {
+    const key = `${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`;
+    const before = newest.get(key);
+    if (vote.verdict === 'withdraw' && before !== undefined)
+      newest.set(key, { ...before, verdict: 'withdraw' });
+    else if (mayDeny(vote) || mayBreakGlass(vote)) newest.set(key, vote);
+  }
+  return [...newest.values()];
+}
+
+/** Without what delegates say for somebody who has decided in their own seat. */
+function standingOf(newest: readonly Vote[]): Vote[] {
+  const here = new Set(newest.filter((vote) => isOwn(vote) && seatOf(vote) === vote.person).map(seatOf));
+  return newest.filter((vote) => seatOf(vote) === vote.person || !here.has(seatOf(vote)));
 }
 
 function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string | undefined): Tally {
   const seats = requirement.groups.flatMap((group) => Array.from({ length: group.count }, () => group.roles));
-  const notByStarter = requirement.noSelfApproval && startedBy !== undefined;
-  const mayApprove = (vote: Vote): boolean =>
-    seats.some((roles) => roles.some((role) => vote.roles.includes(role))) &&
-    !(notByStarter && (vote.person === startedBy || (!isOwn(vote) && vote.verdict === 'approve')));
-  const mayBreakGlass = (vote: Vote): boolean =>
-    isOwn(vote) &&
-    !(notByStarter && vote.person === startedBy) &&
-    vote.roles.some((role) => requirement.breakGlass?.includes(role) === true);
-  const mayDeny = (vote: Vote): boolean =>
-    mayApprove(vote) || vote.roles.some((role) => requirement.veto?.includes(role) === true);
+  const powers = powersUnder(requirement, startedBy);
+  const { mayApprove, mayDeny, mayBreakGlass } = powers;
   const counted = votes.map((vote) => ({ ...vote, roles: rolesOn(requirement, vote) }));
-  const newest = [
-    ...new Map(
-      counted
-        .filter((vote) => mayDeny(vote) || mayBreakGlass(vote))
-        .map((vote) => [`${isOwn(vote) ? '' : (vote.voice ?? '')} ${vote.person}`, vote]),
-    ).values(),
-  ];
-  const withdrawn = newest.some(({ verdict }) => verdict === 'withdraw');
-  if (newest.some((vote) => vote.verdict === 'deny' && mayDeny(vote))) return { count: 'denied', withdrawn };
-  if (newest.some((vote) => vote.verdict === 'break_glass' && mayBreakGlass(vote)))
-    return { count: 'met', withdrawn };
-  const seatOf = new Map<number, Approver>();
+  const newest = newestOf(counted, powers);
+  const standing = standingOf(newest);
+  const opposed = newest.some(({ verdict }) => verdict === 'withdraw' || verdict === 'deny');
+  if (standing.some((vote) => vote.verdict === 'deny' && mayDeny(vote))) return { count: 'denied', opposed };
+  if (standing.some((vote) => vote.verdict === 'break_glass' && mayBreakGlass(vote)))
+    return { count: 'met', opposed };
+  const filled = new Map<number, Approver>();
   const seat = (approver: Approver, seen: Set<number>): boolean =>
     seats.some((roles, index) => {
       if (seen.has(index) || !approver.some((held) => roles.some((role) => held.includes(role))))
         return false;
       seen.add(index);
-      const sitting = seatOf.get(index);
+      const sitting = filled.get(index);
       if (sitting !== undefined && !seat(sitting, seen)) return false;
-      seatOf.set(index, approver);
+      filled.set(index, approver);
       return true;
     });
-  for (const approver of approversOf(newest.filter(mayApprove))) seat(approver, new Set());
-  return { count: seatOf.size === seats.length ? 'met' : 'open', withdrawn };
+  for (const approver of approversOf(standing, mayApprove)) seat(approver, new Set());
+  return { count: filled.size === seats.length ? 'met' : 'open', opposed };
+}
+
+/** Whether a vote by itself has weight for what it says: an approval could fill a seat, a deny would deny. */
+export function hasWeight(requirement: Requirement, vote: Vote, startedBy?: string): boolean {
+  if (requirement.kind !== 'approvals') return false;
+  const { mayApprove, mayDeny } = powersUnder(requirement, startedBy);
+  const counted = { ...vote, roles: rolesOn(requirement, vote) };
+  return vote.verdict === 'deny' ? mayDeny(counted) : mayApprove(counted);
 }
 
 /**
@@ -361,6 +403,8 @@ function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string
  * one person who may break the glass, and does, meets it.
  * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
  * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
+ * A vote in the seat of somebody who delegated counts with that one's roles: a person has one vote, a seat is filled once, and
+ * who decides in their own seat is not decided for.
  */
 export function countVotes(
   requirement: Requirement,
@@ -381,9 +425,9 @@ export function countAtExpiry(
   votes: readonly Vote[],
   startedBy?: string,
 ): 'met' | 'denied' | 'expired' | 'silence_allows' {
-  const { count, withdrawn } = tally(requirement, votes, startedBy);
+  const { count, opposed } = tally(requirement, votes, startedBy);
   if (count !== 'open') return count;
-  return requirement.silence === 'allow' && !withdrawn ? 'silence_allows' : 'expired';
+  return requirement.silence === 'allow' && !opposed ? 'silence_allows' : 'expired';
 }
 
 const HOUR = 3600;

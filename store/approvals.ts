@@ -34,7 +34,7 @@ export async function votesOn(
 ): Promise<Vote[]> {
   const rows = await tx
     .selectFrom('decisions')
-    .select(['person', 'roles', 'verdict', 'voice'])
+    .select(['person', 'roles', 'verdict', 'voice', 'seat_of'])
     .where('request_id', '=', requestId)
     .where('item_hash', '=', itemHash)
     .$if(!channels, (query) => query.where('channel', 'not like', 'channel:%'))
@@ -45,6 +45,7 @@ export async function votesOn(
     roles: row.roles as Role[],
     verdict: row.verdict as Vote['verdict'],
     voice: row.voice,
+    ...(row.seat_of === null ? {} : { seat: row.seat_of }),
   }));
 }
 

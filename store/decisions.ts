@@ -2,9 +2,10 @@ import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
-import { channelMayDecide, countVotes, Requirement } from '../contracts/policy';
+import { channelMayDecide, countVotes, hasWeight, Requirement } from '../contracts/policy';
 import type { Role } from '../contracts/values';
 import { canonicalHash } from './canonical';
+import { seatsLentTo, type LentSeat } from './delegations';
 import { appendJournal } from './journal';
 import { tellAgain } from './notices';
 import { enqueue } from './outbox';
@@ -33,30 +34,106 @@ export type DecisionAnswer =
   | { kind: 'too_late'; why: string }
   | { kind: 'reused' }
   | { kind: 'glass_holds'; items: string[] }
+  | { kind: 'no_seat'; why: string }
   | { kind: 'above_impact'; items: { itemHash: string; impact: string }[] };
 
 /** A decision, or that one person has it done at once. */
 export type Decided = Omit<DecisionInput, 'verdict'> & { verdict: DecisionInput['verdict'] | 'break_glass' };
+
+/** An item as far as its requirement goes. */
+type Asked = Pick<Row<'approval_items'>, 'item_hash' | 'requirement'>;
+
+/** The person who started an incident; undefined when none did. */
+async function starterOf(tx: Tx, incident: string): Promise<string | undefined> {
+  const { started_by } = await tx
+    .selectFrom('incidents')
+    .select('started_by')
+    .where('number', '=', incident)
+    .executeTakeFirstOrThrow();
+  return /^person:(.*)$/s.exec(started_by)?.[1];
+}
 
 /** Items that the policy does not let this person have done alone. The same count as the guard's says so. */
 async function unbroken(
   tx: Tx,
   incident: string,
   { person, roles }: Voice,
-  items: readonly Pick<Row<'approval_items'>, 'item_hash' | 'requirement'>[],
+  items: readonly Asked[],
 ): Promise<string[]> {
-  const { started_by } = await tx
-    .selectFrom('incidents')
-    .select('started_by')
-    .where('number', '=', incident)
-    .executeTakeFirstOrThrow();
-  const startedBy = /^person:(.*)$/s.exec(started_by)?.[1];
+  const startedBy = await starterOf(tx, incident);
   return items
     .filter(({ requirement }) => {
       const vote = { person, roles, verdict: 'break_glass' as const };
       return countVotes(Requirement.parse(requirement), [vote], startedBy) !== 'met';
     })
     .map(({ item_hash }) => item_hash);
+}
+
+/** Who has decided about which items of a request, in person and in their own seat. */
+async function presentAt(tx: Tx, request: string): Promise<(item: string, person: string) => boolean> {
+  const rows = await tx
+    .selectFrom('decisions')
+    .select(['item_hash', 'person'])
+    .where('request_id', '=', request)
+    .where('voice', '=', 'person')
+    .where('seat_of', 'is', null)
+    .execute();
+  return (item, person) => rows.some((row) => row.item_hash === item && row.person === person);
+}
+
+/**
+ * In whose seat the decision sits, by item; one's own where an item is not in it. The seat that the person names, for all items;
+ * else one's own where the vote has weight there, else the first lent one where it has. A string says why the seat named, or the
+ * only one that would have weight, cannot be taken.
+ */
+async function takeSeats(
+  tx: Tx,
+  request: Pick<Row<'approval_requests'>, 'id' | 'incident'>,
+  { verdict, for: wanted }: Decided,
+  { person, roles, onBehalf }: Voice,
+  items: readonly Asked[],
+  at: Date,
+): Promise<Map<string, LentSeat> | string> {
+  const seats = new Map<string, LentSeat>();
+  if (verdict !== 'approve' && verdict !== 'deny') return seats;
+  if (onBehalf !== undefined)
+    return wanted === undefined ? seats : `What comes through a channel is said by ${person} for ${person}.`;
+  if (wanted === person) return seats;
+  const lent = await seatsLentTo(tx, person, at);
+  if (wanted === undefined && lent.length === 0) return seats;
+  const startedBy = await starterOf(tx, request.incident);
+  const present = await presentAt(tx, request.id);
+  const weighs = ({ requirement }: Asked, seat?: LentSeat): boolean => {
+    const vote =
+      seat === undefined
+        ? { person, roles, verdict }
+        : { person, roles: seat.roles, verdict, seat: seat.person };
+    return hasWeight(Requirement.parse(requirement), vote, startedBy);
+  };
+  if (wanted !== undefined) {
+    const seat = lent.find((one) => one.person === wanted);
+    if (seat === undefined) return `${wanted} has not delegated to ${person}.`;
+    if (seat.ended !== undefined) return `The delegation from ${wanted} to ${person} ${seat.ended}.`;
+    const taken = items
+      .filter(({ item_hash }) => present(item_hash, wanted))
+      .map(({ item_hash }) => item_hash);
+    if (taken.length > 0) return `${wanted} has decided in person about ${taken.join(', ')}.`;
+    const mute = items.filter((item) => !weighs(item, seat)).map(({ item_hash }) => item_hash);
+    if (mute.length > 0)
+      return `In the seat of ${wanted} your word has no weight on ${mute.join(', ')}: name the items you mean.`;
+    return new Map(items.map(({ item_hash }) => [item_hash, seat]));
+  }
+  const open = items.filter((item) => !weighs(item));
+  for (const item of open) {
+    const seat = lent.find(
+      (one) => one.ended === undefined && !present(item.item_hash, one.person) && weighs(item, one),
+    );
+    if (seat !== undefined) seats.set(item.item_hash, seat);
+  }
+  const over = lent.find((one) => one.ended !== undefined && open.some((item) => weighs(item, one)));
+  return over !== undefined && open.length === items.length && seats.size === 0
+    ? `The delegation from ${over.person} to ${person} ${over.ended ?? ''}, and by your own roles your word has no weight here.`
+    : seats;
 }
 
 /** Items that a voice may not decide. */
@@ -85,7 +162,7 @@ async function madeBefore(tx: Tx, decisionId: string, content: string): Promise<
 }
 
 function contentOf(request: string, input: Decided, { person, channel }: Voice): string {
-  const { verdict, items, planHash, reason } = input;
+  const { verdict, items, planHash, reason, for: seat } = input;
   return canonicalHash({
     request,
     person,
@@ -94,6 +171,7 @@ function contentOf(request: string, input: Decided, { person, channel }: Voice):
     items: items === undefined ? null : [...new Set(items)].sort(),
     planHash: planHash ?? null,
     reason: reason ?? null,
+    ...(seat === undefined ? {} : { for: seat }),
   });
 }
 
@@ -159,16 +237,13 @@ export async function recordDecision(
             ? 'The request is settled; to take an effect back, release its containment.'
             : 'The time to decide is over, or the items are settled.',
       };
-    if (fresh.length > 0)
-      await storeDecision(
-        tx,
-        request,
-        input,
-        voice,
-        fresh.map(({ itemHash }) => itemHash),
-        content,
-        at,
-      );
+    if (fresh.length > 0) {
+      const hashes = fresh.map(({ itemHash }) => itemHash);
+      const asked = wanted.filter(({ item_hash }) => hashes.includes(item_hash));
+      const seats = await takeSeats(tx, request, input, voice, asked, at);
+      if (typeof seats === 'string') return { kind: 'no_seat', why: seats };
+      await storeDecision(tx, request, input, voice, { items: hashes, seats, content }, at);
+    }
     return { kind: 'recorded', items: answers };
   });
 }
@@ -190,8 +265,7 @@ async function storeDecision(
   request: Row<'approval_requests'>,
   input: Decided,
   voice: Voice,
-  items: readonly string[],
-  content: string,
+  { items, seats, content }: { items: readonly string[]; seats: Map<string, LentSeat>; content: string },
   at: Date,
 ): Promise<void> {
   const spokenFor = voice.onBehalf;
@@ -203,7 +277,8 @@ async function storeDecision(
         request_id: request.id,
         item_hash: item,
         person: voice.person,
-        roles: JSON.stringify(voice.roles),
+        roles: JSON.stringify(seats.get(item)?.roles ?? voice.roles),
+        seat_of: seats.get(item)?.person ?? null,
         verdict: input.verdict,
         reason: input.reason ?? null,
         channel: voice.channel,
@@ -225,6 +300,9 @@ async function storeDecision(
       items: [...items],
       channel: voice.channel,
       person: voice.person,
+      ...(seats.size === 0
+        ? {}
+        : { for: Object.fromEntries([...seats].map(([item, seat]) => [item, seat.person])) }),
       ...(input.reason === undefined ? {} : { reason: input.reason }),
     },
   });

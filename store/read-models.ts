@@ -228,6 +228,7 @@ function itemOf(item: Row<'approval_items'>, decisions: Row<'decisions'>[]): App
     decisions: decisions.map((decision) => ({
       id: decision.decision_id,
       person: decision.person,
+      ...(decision.seat_of === null ? {} : { for: decision.seat_of }),
       roles: decision.roles as ApprovalItem['decisions'][number]['roles'],
       verdict: decision.verdict as ApprovalItem['decisions'][number]['verdict'],
       ...(decision.reason === null ? {} : { reason: decision.reason }),

@@ -165,6 +165,17 @@ export interface Decisions {
   voice: Generated<string>;
   /** Hash of all that was decided: the same decision id with another one is refused. */
   content: Generated<string>;
+  /** In whose seat, where that is not the person's own. `roles` are then those of the seat. */
+  seat_of: string | null;
+}
+export interface Delegations {
+  id: string;
+  from_person: string;
+  to_person: string;
+  until: Time;
+  reason: string;
+  created_at: Time;
+  revoked_at: OptionalTime;
 }
 export interface Claims {
   action_key: string;
@@ -379,6 +390,7 @@ export interface Schema {
   approval_escalations: ApprovalEscalations;
   reviews: Reviews;
   decisions: Decisions;
+  delegations: Delegations;
   claims: Claims;
   leases: Leases;
   lease_holders: LeaseHolders;

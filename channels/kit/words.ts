@@ -1,4 +1,4 @@
-import { silenceOf, type ApprovalItem } from '../../contracts/approval';
+import { silenceOf, speakerOf, type ApprovalItem } from '../../contracts/approval';
 import type { Notice } from '../../contracts/channel';
 import { plain, shorten } from '../../contracts/plain-text';
 import { severityName } from '../../contracts/values';
@@ -83,7 +83,7 @@ function lease(seconds: number | null): string {
  */
 export function itemLine(item: ApprovalItem, limit: number): string {
   const { title, target, connection, simulated, impact, reversible, requirement, status } = item;
-  const votes = item.decisions.map(({ person, verdict }) => `${person}: ${verdict}`);
+  const votes = item.decisions.map((one) => `${speakerOf(one)}: ${one.verdict}`);
   const facts = [
     `${impact} impact`,
     reversible ? 'can be taken back' : 'CANNOT be taken back',

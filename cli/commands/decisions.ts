@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CommanderError, type Command } from 'commander';
 import type { ReviewView } from '../../contracts/api';
-import type { ApprovalRequest } from '../../contracts/approval';
+import { speakerOf, type ApprovalRequest } from '../../contracts/approval';
 import { api, ApiError } from '../api';
 import { mark, say, show, tell, verb, type Common } from '../output';
 
@@ -11,7 +11,7 @@ const ASKED_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 250;
 
 type Verdict = 'approve' | 'deny' | 'withdraw';
-type Deciding = Common & { reason?: string; item?: string[] };
+type Deciding = Common & { reason?: string; item?: string[]; for?: string };
 interface Decided {
   items: { itemHash: string; status: string }[];
 }
@@ -19,7 +19,7 @@ interface Decided {
 function decide(
   request: string,
   verdict: Verdict,
-  { reason, item }: Pick<Deciding, 'reason' | 'item'>,
+  { reason, item, for: seat }: Pick<Deciding, 'reason' | 'item' | 'for'>,
   planHash?: string,
 ): Promise<Decided> {
   return api<Decided>('POST', `/approvals/${encodeURIComponent(request)}/decisions`, {
@@ -27,6 +27,7 @@ function decide(
     verdict,
     ...(reason === undefined ? {} : { reason }),
     ...(item === undefined ? {} : { items: item }),
+    ...(seat === undefined ? {} : { for: seat }),
     ...(planHash === undefined ? {} : { planHash }),
   });
 }
@@ -81,31 +82,32 @@ export function approvalCommands(program: Command): void {
         item.connection,
         item.requirement.why,
         item.status,
-        item.decisions.map(({ person, verdict, channel }) => `${person}: ${verdict} (${channel})`).join('; '),
+        item.decisions.map((one) => `${speakerOf(one)}: ${one.verdict} (${one.channel})`).join('; '),
       ]);
     },
   );
   for (const verdict of ['approve', 'deny', 'withdraw'] as const) {
-    verb(
+    const command = verb(
       approvals,
       `${verdict} <request>`,
       `${verdict} items of a request; all that wait when none is named, or all that an incident waits for when its number is given`,
     )
       .option('--reason <text>')
-      .option('--item <hash...>', 'only these items of the request')
-      .action(async (request: string, options: Deciding) => {
-        const answers = INCIDENT.test(request)
-          ? await decideIncident(request, verdict, options)
-          : [await decide(request, verdict, options)];
-        const items = answers.flatMap((answer) => answer.items);
-        const late = items.filter(({ status }) => status === 'too_late').length;
-        const taken = items.length - late;
-        tell(
-          options,
-          { items },
-          `${verdict}: ${String(taken)} item(s)${late === 0 ? '' : `; ${String(late)} were settled before`}.`,
-        );
-      });
+      .option('--item <hash...>', 'only these items of the request');
+    if (verdict !== 'withdraw') command.option('--for <person>', 'in the seat of who delegated to you');
+    command.action(async (request: string, options: Deciding) => {
+      const answers = INCIDENT.test(request)
+        ? await decideIncident(request, verdict, options)
+        : [await decide(request, verdict, options)];
+      const items = answers.flatMap((answer) => answer.items);
+      const late = items.filter(({ status }) => status === 'too_late').length;
+      const taken = items.length - late;
+      tell(
+        options,
+        { items },
+        `${verdict}: ${String(taken)} item(s)${late === 0 ? '' : `; ${String(late)} were settled before`}.`,
+      );
+    });
   }
 }
 

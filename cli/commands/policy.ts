@@ -27,8 +27,10 @@ function* linesOf(found: PolicyExplanation): Generator<string> {
   if (requirement.kind === 'none') yield 'Nobody is asked.';
   else if (requirement.kind === 'never') yield `It is never done: ${requirement.why}.`;
   else {
-    for (const { roles, count, people } of found.seats)
-      yield `Asked: ${String(count)} of ${roles.join(' or ')}: ${names(people)}`;
+    for (const { roles, count, people, delegates } of found.seats) {
+      const lent = delegates.map((one) => `; ${one.id} for ${one.for} until ${one.until}`);
+      yield `Asked: ${String(count)} of ${roles.join(' or ')}: ${names(people)}${lent.join('')}`;
+    }
     if (requirement.noSelfApproval) yield 'Not by who started the incident.';
     if (requirement.veto !== undefined) yield `Veto: ${names(found.veto)}`;
     for (const { afterSeconds, people = [], channels = [] } of requirement.escalation ?? [])

@@ -16,6 +16,8 @@ export const PERMISSIONS = {
   /** Start an incident by hand, detach an alert, audit what is contained. */
   start: ['analyst', 'lead'],
   kill_switch: ['lead', 'admin'],
+  /** Lend one's seat; another's only with `administer`. */
+  delegate: ['analyst', 'lead', 'hr', 'legal', 'owner', 'admin'],
   /** Tokens: who may act at all. */
   administer: ['admin'],
 } as const satisfies Record<string, readonly Role[]>;

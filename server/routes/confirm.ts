@@ -8,7 +8,7 @@ import {
   verifyLink,
   type LinkContent,
 } from '../../channels/kit/links';
-import { silenceOf, type ApprovalRequest } from '../../contracts/approval';
+import { silenceOf, speakerOf, type ApprovalRequest } from '../../contracts/approval';
 import { decidable } from '../../contracts/channel';
 import { isDecisionKnown } from '../../store/decisions';
 import { approvalRequests } from '../../store/read-models';
@@ -97,7 +97,7 @@ function confirmPage({ channel, request, person }: Opened, link: string): string
             item.connection,
             html`<code>${JSON.stringify(item.input)}</code>`,
             `${item.impact}${item.reversible ? '' : ', cannot be taken back'}: ${item.requirement.why}`,
-            item.decisions.map(({ person: who, verdict }) => `${who}: ${verdict}`).join('; '),
+            item.decisions.map((one) => `${speakerOf(one)}: ${one.verdict}`).join('; '),
           ]),
         )}
         ${rest > 0 ? html`<p>${rest} of them cannot be decided by a link: log in to Cordon.</p>` : NOTHING}

@@ -40,6 +40,8 @@ export async function decide(store: Store, request: string, input: Decision, voi
         'Forbidden',
         `The policy lets ${voice.person} have none of these done alone: ${answer.items.join(', ')}. Ask who may approve them.`,
       );
+    case 'no_seat':
+      throw new Problem(403, 'Forbidden', answer.why);
     case 'above_impact': {
       const list = answer.items.map(({ itemHash, impact }) => `${itemHash} (${impact})`).join(', ');
       throw new Problem(403, 'Forbidden', `${voice.channel} may not decide these items: ${list}.`);

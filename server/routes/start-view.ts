@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncidentSummary, KillSwitch } from '../../contracts/api';
-import { silenceOf, type ApprovalItem, type ApprovalRequest } from '../../contracts/approval';
+import { silenceOf, speakerOf, type ApprovalItem, type ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
 import { severityName } from '../../contracts/values';
 import type { z } from 'zod';
@@ -43,7 +43,7 @@ function duration(seconds: number | null): string {
 }
 
 function itemRow(item: ApprovalItem, mayDecide: boolean): readonly (string | Html)[] {
-  const votes = item.decisions.map(({ person, verdict, channel }) => `${person}: ${verdict} (${channel})`);
+  const votes = item.decisions.map((one) => `${speakerOf(one)}: ${one.verdict} (${one.channel})`);
   return [
     mayDecide && item.status === 'pending'
       ? html`<input

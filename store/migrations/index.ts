@@ -3,6 +3,7 @@ import * as initial from './001-initial';
 import * as policy from './002-policy';
 import * as guardrails from './003-guardrails';
 import * as notices from './005-notices';
+import * as delegations from './006-delegations';
 
 /** In order of their names. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '002-policy': policy,
   '003-guardrails': guardrails,
   '005-notices': notices,
+  '006-delegations': delegations,
 };

@@ -208,6 +208,52 @@ test('the policy is explained in lines, and as JSON', async () => {
   expect(await cordon([...args, '--severity', 'high'])).toMatchObject({ code: 2 });
 }, 60_000);
 
+test('a person lends their seat, another decides in it, and it is taken back', async () => {
+  const asked = await fileRequest(server.store, 'INC-2026-900001', [
+    {
+      action: 'endpoint.isolate_host',
+      target: 'ws-9',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 1 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        why: 'one lead',
+      },
+    },
+  ]);
+  const lend = ['people', 'delegate', 'bo', '--reason', 'on leave'];
+  const lent = await json([...lend, '--until', '8h']);
+  expect(lent).toMatchObject({ from: 'lea', to: 'bo', reason: 'on leave', revokedAt: null });
+  const length = Date.parse(String(lent['until'])) - Date.parse(String(lent['createdAt']));
+  expect(Math.abs(length - 8 * 3_600_000)).toBeLessThan(60_000);
+  const id = String(lent['id']);
+  expect((await cordon(['people', 'delegations'], { as: 'vera' })).out).toMatch(/lea +│ bo +│ .+ on leave/);
+  const explained = await cordon(['policy', 'explain', 'endpoint.isolate_host', 'fin-ws-042'], {
+    as: 'vera',
+  });
+  expect(explained.out).toContain(`Asked: 1 of lead: lea; bo for lea until ${String(lent['until'])}\n`);
+  const approve = ['approvals', 'approve', asked, '--for', 'lea'];
+  expect(await cordon(approve, { as: 'bo' })).toMatchObject({ code: 0, out: 'approve: 1 item(s).\n' });
+  expect((await cordon(['approvals', 'show', asked])).out).toContain('bo for lea: approve (api)');
+  const undone = await cordon(['people', 'undelegate', id]);
+  expect([undone.code, undone.out]).toEqual([0, 'bo does not decide for lea any more.\n']);
+  expect((await cordon(['people', 'delegations'])).out).toBe('Nothing.\n');
+  expect((await cordon(['people', 'delegations', '--all'])).out).toContain(id);
+  const refused = await cordon(approve, { as: 'bo' });
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('was revoked at')]);
+  for (const until of ['tomorrow', '2026-05-01T18:00', '8'])
+    expect(await cordon([...lend, '--until', until])).toMatchObject({ code: 2 });
+  const past = await cordon([...lend, '--until', '2026-05-01T18:00:00+02:00']);
+  expect([past.code, past.err]).toEqual([
+    1,
+    expect.stringContaining('until: 2026-05-01T16:00:00.000Z is past'),
+  ]);
+  expect(await cordon(['approvals', 'withdraw', asked, '--for', 'lea'], { as: 'bo' })).toMatchObject({
+    code: 2,
+  });
+}, 90_000);
+
 test('channels are listed with what became of their messages, and tested by an admin', async () => {
   const table = await cordon(['channels', 'list']);
   expect(table.out).toMatch(/chat .*webhook .*only answers/);

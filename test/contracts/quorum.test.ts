@@ -24,36 +24,48 @@ const requirements: fc.Arbitrary<Approvals> = fc.record({
   owners: fc.option(fc.subarray(PEOPLE, { minLength: 1, maxLength: 1 }), { nil: undefined }),
   why: fc.constant('r'),
 });
-/** What people and channels say, in the order of arrival; everybody holds the same roles throughout. */
-const histories: fc.Arbitrary<Vote[]> = fc
-  .record({
-    held: fc.array(roles, { minLength: PEOPLE.length, maxLength: PEOPLE.length }),
-    said: fc.array(
-      fc.record({
-        who: fc.nat({ max: PEOPLE.length - 1 }),
-        verdict: fc.constantFrom<Vote['verdict'][]>(
-          'approve',
-          'approve',
-          'approve',
-          'approve',
-          'approve',
-          'withdraw',
-          'deny',
-          'break_glass',
-        ),
-        voice: fc.constantFrom('person', ...VOICES),
+/**
+ * What people and channels say, in the order of arrival; everybody holds the same roles throughout. `lent`: some of it in the seat
+ * of somebody else, with the roles of that seat.
+ */
+const historiesOf = ({ lent }: { lent: boolean }): fc.Arbitrary<Vote[]> =>
+  fc
+    .record({
+      held: fc.array(roles, { minLength: PEOPLE.length, maxLength: PEOPLE.length }),
+      said: fc.array(
+        fc.record({
+          who: fc.nat({ max: PEOPLE.length - 1 }),
+          verdict: fc.constantFrom<Vote['verdict'][]>(
+            'approve',
+            'approve',
+            'approve',
+            'approve',
+            'approve',
+            'withdraw',
+            'deny',
+            'break_glass',
+          ),
+          voice: fc.constantFrom('person', ...VOICES),
+          seat: lent
+            ? fc.option(fc.nat({ max: PEOPLE.length - 1 }), { nil: undefined, freq: 2 })
+            : fc.constant(undefined),
+        }),
+        { maxLength: 7 },
+      ),
+    })
+    .map(({ held, said }) =>
+      said.map(({ who, verdict, voice, seat }) => {
+        const sits = voice === 'person' && verdict !== 'withdraw' && seat !== undefined && seat !== who;
+        return {
+          person: PEOPLE[who] ?? '',
+          roles: held[sits ? seat : who] ?? [],
+          verdict,
+          voice,
+          ...(sits ? { seat: PEOPLE[seat] ?? '' } : {}),
+        };
       }),
-      { maxLength: 7 },
-    ),
-  })
-  .map(({ held, said }) =>
-    said.map(({ who, verdict, voice }) => ({
-      person: PEOPLE[who] ?? '',
-      roles: held[who] ?? [],
-      verdict,
-      voice,
-    })),
-  );
+    );
+const histories = historiesOf({ lent: true });
 const starters = fc.option(fc.constantFrom(...PEOPLE), { nil: undefined });
 
 /*
@@ -61,50 +73,71 @@ const starters = fc.option(fc.constantFrom(...PEOPLE), { nil: undefined });
  * shares nothing with what it checks.
  */
 const isChannel = ({ voice }: Vote): boolean => voice?.startsWith('channel:') === true;
+const whose = (vote: Vote): string => vote.seat ?? vote.person;
 
 function holds(need: Approvals, vote: Vote, role: Role): boolean {
   return role === 'owner'
-    ? !isChannel(vote) && need.owners?.includes(vote.person) === true
+    ? !isChannel(vote) && need.owners?.includes(whose(vote)) === true
     : vote.roles.includes(role);
 }
 const mayFill = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean => {
   const excluded =
     need.noSelfApproval &&
     startedBy !== undefined &&
-    (vote.person === startedBy || (isChannel(vote) && vote.verdict === 'approve'));
+    (vote.person === startedBy ||
+      whose(vote) === startedBy ||
+      (isChannel(vote) && vote.verdict === 'approve'));
   return !excluded && need.groups.some((group) => group.roles.some((role) => holds(need, vote, role)));
 };
 const hasVeto = (need: Approvals, vote: Vote): boolean =>
   need.veto?.some((role) => holds(need, vote, role)) === true;
 
-/** In person, with a role that the policy names, and not by who may not approve because they started it. */
+/** In person and for oneself, with a role that the policy names, and not by who may not approve because they started it. */
 const mayBreak = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean =>
   !isChannel(vote) &&
+  vote.seat === undefined &&
   !(need.noSelfApproval && vote.person === startedBy) &&
   need.breakGlass?.some((role) => holds(need, vote, role)) === true;
 
-/** The last that each voice has said for each person, of what has any weight. */
+const sameVoice = (a: Vote, b: Vote): boolean =>
+  a.person === b.person && (isChannel(a) ? a.voice : '') === (isChannel(b) ? b.voice : '');
+
+/**
+ * The last that each voice has said for each person, of what has any weight. Whoever has said something of weight can take it back,
+ * which leaves an empty seat where it was said.
+ */
 function standing(need: Approvals, votes: readonly Vote[], startedBy: string | undefined): Vote[] {
-  const weighty = votes.filter(
-    (vote) => mayFill(need, vote, startedBy) || hasVeto(need, vote) || mayBreak(need, vote, startedBy),
+  const weighs = (vote: Vote): boolean =>
+    mayFill(need, vote, startedBy) || hasVeto(need, vote) || mayBreak(need, vote, startedBy);
+  const weighty = votes.flatMap((vote, index) => {
+    const taken = votes
+      .slice(0, index)
+      .filter((one) => one.verdict !== 'withdraw' && sameVoice(one, vote) && weighs(one))
+      .at(-1);
+    if (vote.verdict === 'withdraw' && taken !== undefined)
+      return [{ ...taken, verdict: 'withdraw' as const }];
+    return weighs(vote) ? [vote] : [];
+  });
+  const last = weighty.filter(
+    (vote, index) => !weighty.slice(index + 1).some((later) => sameVoice(later, vote)),
   );
-  return weighty.filter(
-    (vote, index) =>
-      !weighty
-        .slice(index + 1)
-        .some(
-          (later) =>
-            later.person === vote.person &&
-            (isChannel(later) ? later.voice : '') === (isChannel(vote) ? vote.voice : ''),
-        ),
-  );
+  return last;
 }
 
-/** Whether two approvals may be one human's: the same person, or the same channel, directly or over others. */
+/** Without those who speak in the seat of somebody who has spoken there. */
+function seated(last: readonly Vote[]): Vote[] {
+  const isHere = (person: string): boolean =>
+    last.some((one) => !isChannel(one) && one.person === person && one.seat === undefined);
+  return last.filter(({ seat }) => seat === undefined || !isHere(seat));
+}
+
+/** Approvals that are one: in the same seat, or perhaps one human's by the same person or channel, directly or over others. */
 function groupsOf(approvals: readonly Vote[]): Vote[][] {
   let groups = approvals.map((vote) => [vote]);
   const touch = (a: Vote, b: Vote): boolean =>
-    isChannel(a) && isChannel(b) && (a.person === b.person || a.voice === b.voice);
+    isChannel(a) || isChannel(b)
+      ? isChannel(a) && isChannel(b) && (a.person === b.person || a.voice === b.voice)
+      : whose(a) === whose(b);
   for (let changed = true; changed;) {
     changed = false;
     for (const one of groups)
@@ -136,18 +169,16 @@ function oracle(
   votes: readonly Vote[],
   startedBy: string | undefined,
 ): 'met' | 'open' | 'denied' {
-  const said = standing(need, votes, startedBy);
+  const said = seated(standing(need, votes, startedBy));
   const heard = said.filter((vote) => mayFill(need, vote, startedBy) || hasVeto(need, vote));
   if (heard.some(({ verdict }) => verdict === 'deny')) return 'denied';
   if (said.some((vote) => vote.verdict === 'break_glass' && mayBreak(need, vote, startedBy))) return 'met';
-  const inPerson = said.filter(
-    (vote) => !isChannel(vote) && (mayFill(need, vote, startedBy) || hasVeto(need, vote)),
-  );
+  const inPerson = said.filter((vote) => !isChannel(vote));
   const approvals = said.filter(
     (vote) =>
       vote.verdict === 'approve' &&
       mayFill(need, vote, startedBy) &&
-      !(isChannel(vote) && inPerson.some(({ person }) => person === vote.person)),
+      !(isChannel(vote) && inPerson.some((one) => one.person === vote.person || whose(one) === vote.person)),
   );
   const seats = need.groups.flatMap(({ roles: wanted, count }) =>
     Array.from({ length: count }, () => wanted),
@@ -179,7 +210,9 @@ describe('quorum, over every order of what people say', () => {
         const before = oracle(need, votes, startedBy);
         if (before !== 'open') expect(count).toBe(before);
         else {
-          const silent = !standing(need, votes, startedBy).some(({ verdict }) => verdict === 'withdraw');
+          const silent = standing(need, votes, startedBy).every(
+            ({ verdict }) => verdict !== 'withdraw' && verdict !== 'deny',
+          );
           expect(count).toBe(need.silence === 'allow' && silent ? 'silence_allows' : 'expired');
         }
       }),
@@ -189,7 +222,8 @@ describe('quorum, over every order of what people say', () => {
   });
 
   test('one more approval never takes one away, and a withdrawal never adds one', () => {
-    const approving = histories.map((votes) =>
+    // In one's own seat: who says it again for another leaves the seat that they had.
+    const approving = historiesOf({ lent: false }).map((votes) =>
       votes.map((vote) => ({ ...vote, verdict: 'approve' as const, voice: 'person' })),
     );
     fc.assert(
@@ -226,12 +260,51 @@ describe('quorum, over every order of what people say', () => {
   });
 
   test('who started it never approves where that is not allowed, whatever else is said', () => {
+    // Lent seats, where nobody changes their mind: who moves from one seat to another leaves the first to its delegates.
+    const steady = histories.map((votes) => [
+      ...new Map(votes.map((vote) => [`${vote.voice ?? ''} ${vote.person}`, vote])).values(),
+    ]);
+    const said = fc.oneof(historiesOf({ lent: false }), steady);
     fc.assert(
-      fc.property(requirements, histories, fc.constantFrom(...PEOPLE), (need, votes, startedBy) => {
+      fc.property(requirements, said, fc.constantFrom(...PEOPLE), (need, votes, startedBy) => {
         const strict = { ...need, noSelfApproval: true };
-        const others = votes.filter(({ person, voice }) => person !== startedBy && voice === 'person');
+        const others = votes.filter(
+          (vote) => vote.person !== startedBy && whose(vote) !== startedBy && vote.voice === 'person',
+        );
         if (countVotes(strict, votes, startedBy) === 'met')
           expect(oracle(strict, others, startedBy)).toBe('met');
+      }),
+      RUNS,
+    );
+  });
+
+  test('as many people as seats, in as many seats, whoever sits in whose', () => {
+    const inPerson = histories.map((votes) =>
+      votes.filter(({ voice, verdict }) => voice === 'person' && verdict !== 'break_glass'),
+    );
+    let met = 0;
+    fc.assert(
+      fc.property(requirements, inPerson, starters, (need, votes, startedBy) => {
+        if (countVotes(need, votes, startedBy) !== 'met') return;
+        met += votes.some(({ seat }) => seat !== undefined) ? 1 : 0;
+        const approving = votes.filter(({ verdict }) => verdict === 'approve');
+        const wanted = need.groups.reduce((sum, { count }) => sum + count, 0);
+        expect(new Set(approving.map(({ person }) => person)).size).toBeGreaterThanOrEqual(wanted);
+        expect(new Set(approving.map(whose)).size).toBeGreaterThanOrEqual(wanted);
+      }),
+      RUNS,
+    );
+    expect(met).toBeGreaterThan(300);
+  });
+
+  test('a seat counts with its owner’s roles, and nobody’s further on: delegations do not chain', () => {
+    fc.assert(
+      fc.property(requirements, histories, starters, (need, votes, startedBy) => {
+        const once = [...new Map(votes.map((vote) => [vote.person, vote])).values()];
+        const one = once.map((vote) => ({ ...vote, verdict: 'approve' as const, voice: 'person' }));
+        const asOwners = one.map(({ seat, ...own }) => ({ ...own, person: seat ?? own.person }));
+        if (countVotes(need, one, startedBy) === 'met')
+          expect(oracle({ ...need, noSelfApproval: false }, asOwners, undefined)).toBe('met');
       }),
       RUNS,
     );

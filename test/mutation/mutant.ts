@@ -22,6 +22,7 @@ export const POLICY = 'test/contracts/policy-rules.test.ts';
 export const LOAD = 'test/cli/load-config.test.ts';
 export const ESCALATION = 'test/activities/escalation.test.ts';
 export const QUORUM = 'test/contracts/quorum.test.ts';
+export const DELEGATION = 'test/server/delegations.test.ts';
 export const GLASS = 'test/server/break-glass.test.ts';
 export const GUARDRAILS = 'test/activities/guardrails.test.ts';
 export const SETTLE = 'test/activities/settle.test.ts';

@@ -305,6 +305,10 @@ test('real answers fit the schemas that the document declares', async () => {
   const token = await api('post', '/tokens', {}, { as: 'adam', body: { person: 'ana', label: 'laptop' } });
   await api('get', '/tokens', {}, { as: 'adam' });
   await api('delete', '/tokens/{id}', { id: String(token['id']) }, { as: 'adam' });
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const lent = await api('post', '/delegations', {}, { body: { to: 'bo', until, reason: 'r' } });
+  await api('get', '/delegations');
+  await api('delete', '/delegations/{id}', { id: String(lent['id']) });
   await check('get', '/healthz', '/healthz', { as: null });
   await check('get', '/readyz', '/readyz', { as: null });
   await check('get', '/api/v1/openapi.json', '/api/v1/openapi.json', { as: null });

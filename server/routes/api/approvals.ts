@@ -44,7 +44,7 @@ export const approvals = ({ store, wake }: ApiDeps): Route[] => [
     path: '/approvals/{id}/decisions',
     id: 'decide',
     tag: 'approvals',
-    summary: 'Decide about items; the same decisionId counts once',
+    summary: 'Decide about items, for oneself or in a seat that was lent; the same decisionId counts once',
     permission: 'decide',
     params: Id,
     body: DecisionInput,

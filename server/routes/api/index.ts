@@ -4,7 +4,7 @@ import { channels } from './channels';
 import { containments } from './containments';
 import type { ApiDeps } from './deps';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
-import { people } from './people';
+import { delegations, people } from './people';
 import { policy } from './policy';
 import { plans } from './plans';
 import { system } from './system';
@@ -19,6 +19,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...containments(deps),
   ...plans(deps),
   ...people(deps),
+  ...delegations(deps),
   ...policy(deps),
   ...system(deps),
 ];

@@ -6,6 +6,7 @@ import { whyNotRule, type Requirement } from '../../../contracts/policy';
 import { requirementOn, type PolicyTarget } from '../../../contracts/policy-target';
 import type { Role, Target } from '../../../contracts/values';
 import { budgetUsed } from '../../../store/budgets';
+import { listDelegations } from '../../../store/delegations';
 import { listPeople } from '../../../store/people';
 import { policyVersionOf } from '../../../store/policies';
 import { Problem } from '../../problem';
@@ -86,6 +87,11 @@ async function explain(
           (roles.includes('owner') && owners.includes(one.id)),
       )
       .map(({ id, name }) => ({ id, name }));
+  const lent = await listDelegations(store, false);
+  const delegates = (seats: readonly { id: string }[]): { id: string; for: string; until: string }[] =>
+    lent
+      .filter(({ from, to }) => seats.some(({ id }) => id === from) && active.some(({ id }) => id === to))
+      .map(({ from, to, until }) => ({ id: to, for: from, until }));
   const spared = found.mayBe.find((one) => one.protected);
   const budgets = budgetsOf(config.budgets, { ...found, spec: { id: action } });
   return {
@@ -97,7 +103,10 @@ async function explain(
       spared === undefined ? null : `${spared.id} is protected: nothing is done to it, whoever approves.`,
     rules: decides < 0 ? passed : passed.slice(0, decides + 1),
     requirement,
-    seats: groups.map(({ roles, count }) => ({ roles, count, people: holding(roles) })),
+    seats: groups.map(({ roles, count }) => {
+      const people = holding(roles);
+      return { roles, count, people, delegates: delegates(people) };
+    }),
     veto: holding(veto),
     budgets: await Promise.all(
       budgets.map(async (budget) => ({
