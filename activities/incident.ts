@@ -2,7 +2,7 @@ import type { AlertView } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
 import { viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
-import type { IncidentUpdate } from '../contracts/messages';
+import type { Command, IncidentUpdate } from '../contracts/messages';
 import { appendJournal, type NewEntry } from '../store/journal';
 import { inTransaction, type Store } from '../store/store';
 import { writeProgress } from './progress';
@@ -56,6 +56,16 @@ export function readAlerts(
   });
 }
 
+const COMMAND_KINDS: Record<Command['kind'], NewEntry['kind']> = {
+  verdict: 'verdict_given',
+  resolve_item: 'item_resolved',
+  detach_alert: 'note_added',
+  close: 'note_added',
+  pause: 'run_paused',
+  resume: 'run_resumed',
+  extend_watch: 'watch_extended',
+};
+
 /** Writes what a run tells of itself. Closes unless alerts joined that the run has not seen. */
 export async function updateIncident(
   deps: RunnerDeps,
@@ -78,11 +88,7 @@ export async function updateIncident(
     if (input.note !== undefined) tell(actor, 'note_added', { text: input.note });
     if (input.command !== undefined) {
       const { kind, by, id: _id, ...data } = input.command;
-      tell(
-        by,
-        kind === 'resolve_item' ? 'item_resolved' : kind === 'verdict' ? 'verdict_given' : 'note_added',
-        data,
-      );
+      tell(by, COMMAND_KINDS[kind], data);
     }
     if (input.close === undefined || incident.status === 'closed') {
       if (entries.length > 0) await appendJournal(tx, ...entries);

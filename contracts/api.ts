@@ -64,6 +64,8 @@ export const Resolution = Reason.extend({
   item: z.string().min(1).max(1500),
   resolution: z.enum(['retry', 'skip']),
 });
+/** By how much the watch that is under way ends later. */
+export const WatchExtension = Reason.extend({ hours: z.number().int().min(1).max(8784) });
 export const Accepted = z.object({ accepted: z.literal(true) });
 
 /** How long a containment shall stand. */

@@ -68,6 +68,17 @@ export const Command = z.discriminatedUnion('kind', [
     reason: z.string(),
   }),
   z.object({ kind: z.literal('close'), id: z.string(), by: z.string(), reason: z.string() }),
+  /** Asks for no new wave until `resume`; what is under way ends, and a person's verdict or close still passes. */
+  z.object({ kind: z.literal('pause'), id: z.string(), by: z.string(), reason: z.string() }),
+  z.object({ kind: z.literal('resume'), id: z.string(), by: z.string(), reason: z.string() }),
+  /** The watch that is under way ends later, by this much. */
+  z.object({
+    kind: z.literal('extend_watch'),
+    id: z.string(),
+    hours: z.number().int().min(1).max(8784),
+    by: z.string(),
+    reason: z.string(),
+  }),
 ]);
 export type Command = z.infer<typeof Command>;
 

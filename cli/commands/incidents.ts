@@ -8,6 +8,8 @@ import { api } from '../api';
 import { say, sayJson, show, tell, verb, type Common } from '../output';
 import { lineOf, watch } from '../timeline';
 
+const MOST_HOURS = 8784;
+
 const path = (number: string): string => `/incidents/${encodeURIComponent(number)}`;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
@@ -39,6 +41,8 @@ function reading(incidents: Command): void {
         text(data['target'] ?? data['title']),
         text(data['status']),
       ]);
+      const { attention } = await api<IncidentDetail>('GET', path(number));
+      if (attention !== null) say(`${number} needs a person: ${attention}`);
     },
   );
   verb(
@@ -69,6 +73,8 @@ function steering(incidents: Command): void {
   for (const [name, description, done] of [
     ['rollback', 'release every containment that it holds', 'is rolled back: watch it with incidents watch'],
     ['close', 'end it; what is in force stays in force', 'will be closed'],
+    ['pause', 'ask for nothing new until it is resumed', 'will pause; what is under way ends'],
+    ['resume', 'let a paused run go on', 'will go on'],
   ] as const) {
     verb(incidents, `${name} <number>`, description)
       .requiredOption('--reason <text>')
@@ -77,6 +83,16 @@ function steering(incidents: Command): void {
         tell(options, answer, `${number} ${done}.`);
       });
   }
+  verb(incidents, 'extend-watch <number>', 'let the watch that is under way end later')
+    .requiredOption('--hours <count>', 'by how much: 1 to 8784')
+    .requiredOption('--reason <text>')
+    .action(async (number: string, options: Common & { hours: string; reason: string }) => {
+      const hours = Number(options.hours);
+      if (!Number.isInteger(hours) || hours < 1 || hours > MOST_HOURS)
+        throw new CommanderError(2, 'cordon.usage', `--hours: give a whole number from 1 to ${MOST_HOURS}.`);
+      const answer = await api('POST', `${path(number)}/extend-watch`, { hours, reason: options.reason });
+      tell(options, answer, `${number}: the watch will end ${hours} h later.`);
+    });
   verb(incidents, 'verdict <number> <verdict>', 'true_positive, false_positive (undoes everything) or benign')
     .requiredOption('--reason <text>')
     .action(async (number: string, verdict: string, options: Common & { reason: string }) => {

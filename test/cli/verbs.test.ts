@@ -131,6 +131,25 @@ test('a person starts, detaches, decides and watches; each verb answers JSON', a
   expect(await json(['incidents', 'resolve', number, '--item', 'x', '--retry', '--reason', 'r'])).toEqual({
     accepted: true,
   });
+  for (const verb of [['pause'], ['resume'], ['extend-watch', '--hours', '24']])
+    expect(await json(['incidents', ...verb, number, '--reason', 'we look first'])).toEqual({
+      accepted: true,
+    });
+  expect(
+    await cordon(['incidents', 'extend-watch', number, '--hours', '1.5', '--reason', 'r']),
+  ).toMatchObject({ code: 2 });
+  const commands = await server.store.db
+    .selectFrom('outbox')
+    .select('payload')
+    .where('kind', '=', 'command')
+    .where('key', '=', number)
+    .orderBy('id')
+    .execute();
+  expect(commands.slice(-3).map(({ payload }) => payload)).toMatchObject([
+    { kind: 'pause', by: 'person:lea', reason: 'we look first' },
+    { kind: 'resume' },
+    { kind: 'extend_watch', hours: 24 },
+  ]);
   const decided = await json(['approvals', 'approve', request, '--reason', 'r']);
   expect(decided).toMatchObject({ items: [{ status: 'recorded' }] });
   const byIncident = await cordon(['approvals', 'withdraw', 'INC-2026-900001', '--reason', 'r']);

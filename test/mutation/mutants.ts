@@ -6,6 +6,7 @@ import type { Mutant } from './mutant';
 import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
+import { STEERING } from './steering';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
 export const MUTANTS: readonly Mutant[] = [
@@ -17,4 +18,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...INVERSES,
   ...PLANNER,
   ...CHANNEL_MUTANTS,
+  ...STEERING,
 ];

@@ -1,4 +1,4 @@
-import { readAlerts, alertsAfter } from '../../activities/incident';
+import { readAlerts, updateIncident, alertsAfter } from '../../activities/incident';
 import { Alert } from '../../contracts/alert';
 import { AssetIndex } from '../../contracts/assets';
 import type { Command, IncidentInput } from '../../contracts/messages';
@@ -117,6 +117,23 @@ async function opened(): Promise<string> {
   await store.db.deleteFrom('outbox').execute();
   return 'INC-2026-000001';
 }
+
+test('how a run was steered is in the journal, by the person’s name', async () => {
+  const incident = await opened();
+  const by = 'person:ana';
+  for (const command of [
+    { kind: 'pause', id: 'p', by, reason: 'a' },
+    { kind: 'resume', id: 'r', by, reason: 'b' },
+    { kind: 'extend_watch', id: 'e', hours: 24, by, reason: 'c' },
+  ] as const)
+    await updateIncident({ store, assets } as Parameters<typeof updateIncident>[0], { incident, command });
+  const said = store.db.selectFrom('journal').select(['kind', 'data']).where('actor', '=', by).orderBy('seq');
+  expect(await said.execute()).toEqual([
+    { kind: 'run_paused', data: { reason: 'a' } },
+    { kind: 'run_resumed', data: { reason: 'b' } },
+    { kind: 'watch_extended', data: { hours: 24, reason: 'c' } },
+  ]);
+});
 
 test('in a storm one signal at most is outstanding, and an alert after the run has read signals anew', async () => {
   const incident = await opened();

@@ -260,6 +260,9 @@ test('real answers fit the schemas that the document declares', async () => {
   for (const [path, body] of [
     ['verdict', { verdict: 'benign', reason: 'r' }],
     ['items', { item: 'x', resolution: 'skip', reason: 'r' }],
+    ['pause', { reason: 'r' }],
+    ['resume', { reason: 'r' }],
+    ['extend-watch', { hours: 24, reason: 'r' }],
     ['close', { reason: 'r' }],
     ['rollback', { reason: 'r' }],
   ] as const)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import {
   DECISION_UPDATE,
   INCIDENT_WORKFLOW,
@@ -120,6 +121,49 @@ describe('messages', () => {
       await run.handle.executeUpdate(DECISION_UPDATE);
     });
     expect(world.done.at(-1)).toBe('closed undetermined');
+  });
+
+  test('a pause is in the history; what makes no sense is refused with the reason', async () => {
+    const world = new FakeWorld([alert]);
+    let open = true;
+    world.decide = ({ action }) =>
+      action === 'endpoint.isolate_host' && open
+        ? { status: 'awaiting', request: { id: 'req-1', expiresAt: '2999-01-01T00:00:00Z' } }
+        : undefined;
+    const words = { by: 'person:ana', reason: 'r' };
+    await env.run(world, input, async (run) => {
+      const status = () => run.handle.query<RunStatus>(STATUS_QUERY);
+      const refused = (message: string) => ({ cause: { message, type: 'rejected' } });
+      await eventually(
+        async () => (await status()).waitingFor.filter((one) => one.startsWith('approval')).length === 2,
+        'it waits for two approvals',
+      );
+      await expect(run.command({ kind: 'resume', id: 'r0', ...words })).rejects.toMatchObject(
+        refused('it is not paused'),
+      );
+      await expect(run.command({ kind: 'extend_watch', id: 'e0', hours: 1, ...words })).rejects.toMatchObject(
+        refused('no watch is under way: the phase is containment'),
+      );
+      await run.command({ kind: 'pause', id: 'p', ...words });
+      await expect(run.command({ kind: 'pause', id: 'p2', ...words })).rejects.toMatchObject(
+        refused('it is already paused by person:ana'),
+      );
+      open = false;
+      await run.handle.executeUpdate(DECISION_UPDATE);
+      expect(await status()).toMatchObject({ attention: 'paused by person:ana: r', phase: 'containment' });
+      expect((await status()).waitingFor).toHaveLength(2);
+      expect(world.done).not.toContain('isolate_host/host:a1');
+      await Worker.runReplayHistory({ workflowBundle: env.code }, await run.handle.fetchHistory());
+      await run.command({ kind: 'resume', id: 'r', ...words });
+      await eventually(
+        () => world.updates.some(({ progress }) => progress?.phase === 'monitoring'),
+        'the watch begins',
+      );
+      await run.command({ kind: 'extend_watch', id: 'e', hours: 24, ...words });
+    });
+    expect(world.done).toContain('isolate_host/host:a1');
+    expect(world.done.at(-1)).toBe('closed undetermined');
+    expect(world.updates.flatMap(({ command }) => command?.id ?? [])).toEqual(['p', 'r', 'e']);
   });
 
   test('an alert that joins while the run closes is answered before it closes', async () => {

@@ -148,6 +148,75 @@ describe('an alert that is detached', () => {
   });
 });
 
+describe('steering', () => {
+  const by = 'person:ana';
+  const reason = 'we look first';
+  const at = (hours: number, kind: 'pause' | 'resume') => ({
+    atMs: hours * HOUR,
+    command: { kind, id: `${kind}${hours}`, by, reason },
+  });
+  const extend = (atHours: number, id: string, hours: number) => ({
+    atMs: atHours * HOUR,
+    command: { kind: 'extend_watch' as const, id, hours, by, reason },
+  });
+  const waves = async (script: Script, alert = alertView(1, { hosts: [A] })) => {
+    const hours: number[] = [];
+    const run = await play({ ...script, onWave: (_wave, { atMs }) => hours.push(atMs / HOUR) }, alert);
+    return { ...run, hours };
+  };
+  /** Isolation takes four hours. */
+  const slow: Script['answer'] = (item, { atMs }) =>
+    item.action === 'endpoint.isolate_host' && !item.release && atMs < 4 * HOUR
+      ? { status: 'pending', againInMs: 60_000 }
+      : undefined;
+
+  test('a paused run asks for no wave, says by whom and why, and goes on without loss', async () => {
+    const run = await waves({ answer: slow, commands: [at(1, 'pause'), at(10, 'resume')] });
+    expect(run.hours.filter((hour) => hour < 1).length).toBeGreaterThan(5);
+    expect(run.hours.filter((hour) => hour >= 1 && hour < 10)).toEqual([]);
+    expect([...new Set(run.items)]).toEqual(clean);
+    const told = run.updates.flatMap(({ progress }) =>
+      progress?.attention === undefined ? [] : [progress.attention],
+    );
+    expect(told).toEqual([`paused by ${by}: ${reason}`, null]);
+    expect(run.updates.flatMap(({ command }) => command?.kind ?? [])).toEqual(['pause', 'resume']);
+    expect(run).toMatchObject({ stuck: null, tookMs: 82 * HOUR });
+  });
+  test('what joins a paused run waits for the resume', async () => {
+    const alerts = [{ atMs: 2 * HOUR, alert: alertView(2, { hosts: [B] }) }];
+    const run = await waves({ alerts, answer: slow, commands: [at(1, 'pause'), at(10, 'resume')] });
+    expect(run.hours.filter((hour) => hour >= 1 && hour < 10)).toEqual([]);
+    expect(run.items.filter((one) => one.includes('host:b2'))).toHaveLength(4);
+  });
+  test('a paused run whose watch ends is not closed by that', async () => {
+    const left = await waves({ commands: [at(1, 'pause')] });
+    expect(left.stuck).not.toBeNull();
+    expect(left.status).toMatchObject({ phase: 'post_incident', attention: `paused by ${by}: ${reason}` });
+    const resumed = await waves({ commands: [at(1, 'pause'), at(100, 'resume')] });
+    expect(resumed).toMatchObject({ stuck: null, tookMs: 100 * HOUR });
+  });
+  test('a verdict passes a pause, and takes back what is in force', async () => {
+    const verdict = {
+      atMs: 2 * HOUR,
+      command: { kind: 'verdict', id: 'v', verdict: 'false_positive', by, reason },
+    } as const;
+    const run = await waves({ answer: slow, commands: [at(1, 'pause'), verdict] });
+    expect(run).toMatchObject({ rolledBack: true, stuck: null, tookMs: 2 * HOUR });
+  });
+  test('an extended watch ends later by what was asked for, each command once', async () => {
+    const run = await waves({ commands: [extend(1, 'a', 24), extend(2, 'a', 24), extend(71, 'b', 1)] });
+    expect(run).toMatchObject({ stuck: null, tookMs: 97 * HOUR });
+    const again = await waves({ commands: [extend(1, 'a', 24), extend(80, 'b', 5)] });
+    expect(again).toMatchObject({ stuck: null, tookMs: 101 * HOUR });
+  });
+  test('an attacker who comes back in the extension is contained again', async () => {
+    const alerts = [{ atMs: 80 * HOUR, alert: alertView(2, { hosts: [A] }) }];
+    const run = await waves({ alerts, commands: [extend(1, 'a', 24)] });
+    expect(run.items).toContain('contain/cut_off isolate_host/host:a1#2');
+    expect(run).toMatchObject({ stuck: null, tookMs: 152 * HOUR });
+  });
+});
+
 describe('phases', () => {
   test('go in order and end 72 hours after recovery', async () => {
     const run = await play();

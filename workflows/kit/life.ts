@@ -6,6 +6,7 @@ import { catchUp, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
 
 const CLOSE_AGAIN_MS = 5000;
+const HOUR_MS = 3_600_000;
 
 /** What the outside may do to a run. All of it only records; the run acts. */
 export interface IncidentLife {
@@ -32,9 +33,48 @@ function resolveItem(run: Run, command: Extract<Command, { kind: 'resolve_item' 
   });
 }
 
+type Steering = Extract<Command, { kind: 'pause' | 'resume' | 'extend_watch' }>;
+
+function steer(run: Run, command: Steering): void {
+  if (command.kind === 'extend_watch') {
+    if (run.watchExtension !== undefined) run.watchExtension.ms += command.hours * HOUR_MS;
+  } else if (command.kind === 'pause') {
+    run.paused = { by: command.by };
+    run.ledger.note('paused', `paused by ${command.by}: ${command.reason}`, true);
+  } else {
+    run.paused = undefined;
+    run.ledger.clear('paused');
+  }
+  run.spawn(() =>
+    run.inTurn(async () => {
+      await run.host.updateIncident({ incident: run.input.number, command });
+      await run.flush();
+    }),
+  );
+}
+
+/** Why a run cannot be steered so; null when it can. */
+function refusalToSteer(run: Run, command: Command): string | null {
+  switch (command.kind) {
+    case 'pause':
+      return run.paused === undefined ? null : `it is already paused by ${run.paused.by}`;
+    case 'resume':
+      return run.paused === undefined ? 'it is not paused' : null;
+    case 'extend_watch':
+      return run.watchExtension === undefined ? `no watch is under way: the phase is ${run.phase}` : null;
+    default:
+      return null;
+  }
+}
+
 function obey(run: Run, command: Command): void {
   if (run.commands.has(command.id) || run.closed) return;
   run.commands.set(command.id, command);
+  if (command.kind === 'pause' || command.kind === 'resume' || command.kind === 'extend_watch') {
+    steer(run, command);
+    run.wake();
+    return;
+  }
   run.spawn(async () => {
     await run.host.updateIncident({ incident: run.input.number, command });
   });
@@ -159,8 +199,9 @@ export function incidentLife(host: Host, input: IncidentInput, playbooks: readon
     command: (command) => obey(run, command),
     refusal: (command) => {
       if (run.closed) return 'the incident is closed';
+      if (run.commands.has(command.id)) return null;
       const unknown = command.kind === 'resolve_item' && run.ledger.failure(command.item) === undefined;
-      return unknown && !run.commands.has(command.id) ? `no failed item ${command.item}` : null;
+      return unknown ? `no failed item ${command.item}` : refusalToSteer(run, command);
     },
     status: () => run.status(),
     live,

@@ -123,7 +123,18 @@ async function watch(run: Run, duration: Duration): Promise<void> {
   for (;;) {
     run.enter('monitoring', true);
     await run.flush();
-    await run.until(() => run.hits.length > 0, seconds(duration) * 1000);
+    const extension = { ms: 0 };
+    run.watchExtension = extension;
+    let leftMs = seconds(duration) * 1000;
+    try {
+      do {
+        extension.ms = 0;
+        await run.until(() => run.hits.length > 0, leftMs);
+        leftMs = extension.ms;
+      } while (run.hits.length === 0 && leftMs > 0);
+    } finally {
+      run.watchExtension = undefined;
+    }
     if (run.hits.length === 0) return;
     await recur(run);
   }

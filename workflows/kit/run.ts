@@ -54,6 +54,10 @@ export class Run {
   phase: Phase = 'detected';
   verdict = 'undetermined';
   standing = true;
+  /** A person has paused it: no new wave is asked for. */
+  paused: { by: string } | undefined;
+  /** While a watch is under way: by how much a person lets it end later. */
+  watchExtension: { ms: number } | undefined;
   ended: Ending | undefined;
   closed = false;
   /** Targets that have met every order so far; a phase takes these, a late batch takes the others. */
@@ -64,6 +68,7 @@ export class Run {
   #reading = false;
   readonly #detached = new Map<string, number>();
   #tasks = 0;
+  #turn: Promise<void> = Promise.resolve();
   #crash: { error: unknown } | undefined;
   #sent: Progress = {};
 
@@ -80,6 +85,13 @@ export class Run {
   }
   get busy(): boolean {
     return this.#tasks > 0 || this.#reading || this.#newAlerts;
+  }
+
+  /** Does it once all that was given before is done: of two tellings the later one is true. */
+  inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 
   /** Runs beside the playbook. What breaks here breaks the run, at its next wait. */
@@ -153,6 +165,11 @@ export class Run {
     if (progress !== undefined) await this.host.updateIncident({ incident: this.input.number, progress });
   }
 
+  async #resumed(): Promise<void> {
+    await this.flush();
+    await this.until(() => this.paused === undefined);
+  }
+
   /** Takes the items through waves until each is settled: one timer for all of them, and any decision wakes it. */
   async settle(order: Order, planned: readonly Planned[]): Promise<void> {
     for (const one of planned) this.ledger.open(order, one);
@@ -162,6 +179,7 @@ export class Run {
       const wakes = this.#wakes;
       const results: ItemResult[] = [];
       for (let from = 0; from < open.length; from += WAVE_LIMIT) {
+        if (this.paused !== undefined) await this.#resumed();
         const progress = this.#progress();
         const items = open.slice(from, from + WAVE_LIMIT).map(({ item }) => item);
         const wave = {

@@ -11,6 +11,7 @@ import {
   Started,
   Timeline,
   Verdict,
+  WatchExtension,
 } from '../../../contracts/api';
 import type { JsonObject } from '../../../contracts/values';
 import { detachAlert } from '../../../store/detach';
@@ -153,6 +154,60 @@ export const steeringIncidents = ({ store, wake }: ApiDeps): Route[] => [
     problems: CLOSED,
     handle: async ({ person, params, body }) => {
       await tell(store, params.number, person.id, { kind: 'close', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/pause',
+    id: 'pauseIncident',
+    tag: 'incidents',
+    summary: 'Ask for nothing new until it is resumed; what is under way ends',
+    permission: 'verdict',
+    params: Number_,
+    body: Reason,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'pause', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/resume',
+    id: 'resumeIncident',
+    tag: 'incidents',
+    summary: 'Let a paused run go on',
+    permission: 'verdict',
+    params: Number_,
+    body: Reason,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'resume', ...body });
+      wake();
+      return ACCEPTED;
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/incidents/{number}/extend-watch',
+    id: 'extendWatch',
+    tag: 'incidents',
+    summary: 'Let the watch that is under way end later',
+    permission: 'verdict',
+    params: Number_,
+    body: WatchExtension,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, { kind: 'extend_watch', ...body });
       wake();
       return ACCEPTED;
     },

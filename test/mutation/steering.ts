@@ -1,0 +1,63 @@
+import { of, type Mutant } from './mutant';
+
+const KIT = 'test/workflows/kit.test.ts';
+const RUN = 'test/workflows/incident.test.ts';
+const REFUSED = 'what makes no sense is refused';
+
+export const STEERING: readonly Mutant[] = [
+  ...of('workflows/kit/run.ts', [
+    [
+      'a paused run that asks for waves',
+      'if (this.paused !== undefined) await this.#resumed();',
+      '',
+      KIT,
+      'a paused run asks for no wave',
+    ],
+  ]),
+  ...of('workflows/kit/life.ts', [
+    [
+      'a pause that holds nothing open',
+      '`paused by ${command.by}: ${command.reason}`, true)',
+      '`paused by ${command.by}: ${command.reason}`, false)',
+      KIT,
+      'a paused run whose watch ends is not closed',
+    ],
+    [
+      'a second pause taken',
+      'run.paused === undefined ? null : `it is already paused by ${run.paused.by}`',
+      'null',
+      RUN,
+      REFUSED,
+    ],
+    [
+      'a resume of what is not paused taken',
+      "run.paused === undefined ? 'it is not paused' : null",
+      'null',
+      RUN,
+      REFUSED,
+    ],
+    [
+      'an extension without a watch taken',
+      'run.watchExtension === undefined ? `no watch is under way: the phase is ${run.phase}` : null',
+      'null',
+      RUN,
+      REFUSED,
+    ],
+    [
+      'a repeated command done again',
+      'run.commands.has(command.id) || run.closed',
+      'run.closed',
+      KIT,
+      'an extended watch ends later',
+    ],
+  ]),
+  ...of('workflows/kit/phases.ts', [
+    [
+      'a watch that is not extended',
+      'leftMs = extension.ms;',
+      'leftMs = 0;',
+      KIT,
+      'an extended watch ends later',
+    ],
+  ]),
+];
