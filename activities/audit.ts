@@ -1,4 +1,5 @@
 import { actionSpec, type ActionId } from '../contracts/actions';
+import { drillConnection } from '../contracts/drill';
 import { CordonError } from '../contracts/errors';
 import { identify } from '../contracts/identity';
 import type { CallContext, Handler, Probe } from '../contracts/integration';
@@ -63,6 +64,8 @@ export class LeaseAuditor {
       .selectFrom('leases')
       .selectAll()
       .where('status', '<>', 'released')
+      // What is pretended is in force nowhere.
+      .where('connection', 'not like', drillConnection('%'))
       .orderBy('created_at')
       .execute();
     const rows = await Promise.all(leases.map((lease) => this.#compare(lease)));

@@ -173,7 +173,7 @@ export class Foreteller {
           others = held.others;
         }
       } else {
-        prepared = prepareAction(this.#known, wave, item, '');
+        prepared = prepareAction(this.#known, wave, item, '', 'plan');
         others = this.#inForce(prepared)?.incidents ?? [];
       }
       if (prepared !== undefined) ({ verdict, why, requirement } = this.#judge(prepared, others, when.atMs));
