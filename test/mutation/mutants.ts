@@ -1,4 +1,5 @@
 import { CHANNEL_MUTANTS } from './channels';
+import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
 import { GUARDRAIL_CHECKS } from './guardrails';
@@ -17,4 +18,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...INVERSES,
   ...PLANNER,
   ...CHANNEL_MUTANTS,
+  ...DRILLS,
 ];
