@@ -11,7 +11,7 @@ import { finishAudit } from '../store/lease-audits';
 import { holdersOf } from '../store/leases';
 import type { Row } from '../store/schema';
 import { inTransaction } from '../store/store';
-import type { Route } from './connections';
+import type { Route } from './route';
 import { asCordonError, withTimeout } from './effect';
 import type { ConnectionGates } from './gates';
 import type { WaveCall } from './run-wave';

@@ -3,22 +3,10 @@ import type { Asset, AssetIndex } from '../contracts/assets';
 import type { Config, ConnectionConfig } from '../contracts/config';
 import { isDrillConnection, realConnection } from '../contracts/drill';
 import { CordonError } from '../contracts/errors';
-import type { Connection, ConnectTools, Handler, Integration } from '../contracts/integration';
+import type { Connection, ConnectTools, Integration } from '../contracts/integration';
 import type { Target } from '../contracts/values';
+import type { Route } from './route';
 import { simulationOf } from './simulation';
-
-/** A connection that serves an action on a target. */
-export interface Route {
-  readonly id: string;
-  /** Id of the integration behind it. */
-  readonly integration: string;
-  readonly simulated: boolean;
-  readonly tags: readonly string[];
-  /** Connects when first called. */
-  handler(): Handler<ActionId>;
-  /** Runs work within the connection's limit of calls at the same time. */
-  limited<T>(work: () => Promise<T>): Promise<T>;
-}
 
 class Slots {
   readonly #waiting: (() => void)[] = [];

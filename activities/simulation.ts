@@ -3,7 +3,7 @@ import { drillConnection } from '../contracts/drill';
 import type { Handler } from '../contracts/integration';
 import { simulatedOutput } from '../contracts/simulated';
 import type { JsonObject } from '../contracts/values';
-import type { Route } from './connections';
+import type { Route } from './route';
 
 /**
  * What serves an action in a drill: nothing behind it, all goes well. It is told apart by its id alone, and the policy asks for what it

@@ -83,7 +83,6 @@ export const DRILLS: readonly Mutant[] = [
       DRILL_SERVER,
       'an alert with the same key',
     ],
-    ['not correlated', 'dirty: false,', 'dirty: true,', DRILL_SERVER, 'an incident of its own'],
     [
       'another request with the key',
       'canonicalHash(raw) !== canonicalHash(asked)',
