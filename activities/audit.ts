@@ -1,4 +1,5 @@
 import { actionSpec, type ActionId } from '../contracts/actions';
+import { drillConnection } from '../contracts/drill';
 import { CordonError } from '../contracts/errors';
 import { identify } from '../contracts/identity';
 import type { CallContext, Handler, Probe } from '../contracts/integration';
@@ -10,7 +11,7 @@ import { finishAudit } from '../store/lease-audits';
 import { holdersOf } from '../store/leases';
 import type { Row } from '../store/schema';
 import { inTransaction } from '../store/store';
-import type { Route } from './connections';
+import type { Route } from './route';
 import { asCordonError, withTimeout } from './effect';
 import type { ConnectionGates } from './gates';
 import type { WaveCall } from './run-wave';
@@ -63,6 +64,8 @@ export class LeaseAuditor {
       .selectFrom('leases')
       .selectAll()
       .where('status', '<>', 'released')
+      // What is pretended is in force nowhere.
+      .where('connection', 'not like', drillConnection('%'))
       .orderBy('created_at')
       .execute();
     const rows = await Promise.all(leases.map((lease) => this.#compare(lease)));

@@ -1,22 +1,12 @@
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { Asset, AssetIndex } from '../contracts/assets';
 import type { Config, ConnectionConfig } from '../contracts/config';
+import { isDrillConnection, realConnection } from '../contracts/drill';
 import { CordonError } from '../contracts/errors';
-import type { Connection, ConnectTools, Handler, Integration } from '../contracts/integration';
+import type { Connection, ConnectTools, Integration } from '../contracts/integration';
 import type { Target } from '../contracts/values';
-
-/** A connection that serves an action on a target. */
-export interface Route {
-  readonly id: string;
-  /** Id of the integration behind it. */
-  readonly integration: string;
-  readonly simulated: boolean;
-  readonly tags: readonly string[];
-  /** Connects when first called. */
-  handler(): Handler<ActionId>;
-  /** Runs work within the connection's limit of calls at the same time. */
-  limited<T>(work: () => Promise<T>): Promise<T>;
-}
+import type { Route } from './route';
+import { simulationOf } from './simulation';
 
 class Slots {
   readonly #waiting: (() => void)[] = [];
@@ -76,9 +66,19 @@ export class ConnectionRegistry {
     return this.#routeOf(entry, action);
   }
 
-  /** The same connection again, for the undo. */
+  /** What stands in for the connection that would serve it, in a drill. Nothing is ever told to a product by it. */
+  drillRoute(action: ActionId, target: Target, assets: AssetIndex): Route {
+    return simulationOf(this.route(action, target, assets), action);
+  }
+
+  /** The same connection again, for the undo; of a drill's the simulation, whatever is configured now. */
   byId(id: string, action: ActionId, integration: string): Route {
-    const entry = this.#entries.find(({ config }) => config.id === id);
+    const real = isDrillConnection(id) ? realConnection(id) : id;
+    const entry = this.#entries.find(({ config }) => config.id === real);
+    if (real !== id) {
+      const tags = entry === undefined ? [] : this.#routeOf(entry, action).tags;
+      return simulationOf({ id: real, integration, tags }, action);
+    }
     if (entry === undefined)
       throw new CordonError(
         'no_connection',

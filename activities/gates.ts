@@ -11,7 +11,7 @@ import {
   type Circuit,
 } from '../store/connection-gates';
 import type { Store } from '../store/store';
-import type { Route } from './connections';
+import type { Route } from './route';
 
 /** How old a process's knowledge of a circuit may be. */
 const CIRCUIT_AGE_MS = 1_000;

@@ -3,6 +3,7 @@ import type { AssetIndex } from '../contracts/assets';
 import { viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
 import type { Command, IncidentUpdate } from '../contracts/messages';
+import { endPretence } from '../store/drills';
 import { appendJournal, type NewEntry } from '../store/journal';
 import { inTransaction, type Store } from '../store/store';
 import { writeProgress } from './progress';
@@ -109,6 +110,7 @@ export async function updateIncident(
         .where('number', '=', input.incident)
         .execute();
       tell(actor, 'incident_closed', { verdict, reason });
+      if (incident.mode === 'drill') entries.push(...(await endPretence(tx, input.incident, at)));
     }
     if (entries.length > 0) await appendJournal(tx, ...entries);
     return { closed: !moreAlerts, moreAlerts };

@@ -2,7 +2,7 @@ import { actionSpec, ACTIONS, type ActionCall, type ActionId } from '../contract
 import type { AssetIndex } from '../contracts/assets';
 import { identify } from '../contracts/identity';
 import type { WaveInput, WaveItem } from '../contracts/messages';
-import type { JsonObject } from '../contracts/values';
+import type { JsonObject, Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { ConnectionRegistry } from './connections';
 import type { Prepared } from './runner-types';
@@ -21,7 +21,7 @@ export function takesBackDirectly({ spec, item }: Prepared): boolean {
 }
 
 /**
- * An item as it would be done: on what, by which connection. Connects to nothing. Throws a CordonError when no connection serves
+ * An item as it would be done: on what, by which connection; in a drill by what stands in for it. `mode` is the incident's in SQL. Connects to nothing. Throws a CordonError when no connection serves
  * it, a ZodError when its input does not fit the action.
  */
 export function prepareAction(
@@ -29,10 +29,14 @@ export function prepareAction(
   wave: Wave,
   item: WaveItem,
   actionKey: string,
+  mode: Mode,
 ): Prepared {
   const { target, asset, mayBe } = identify({ action: item.action, input: item.input } as ActionCall, assets);
   const spec = actionSpec(item.action);
-  const route = connections.route(item.action, target, assets);
+  const route =
+    mode === 'drill'
+      ? connections.drillRoute(item.action, target, assets)
+      : connections.route(item.action, target, assets);
   return {
     item,
     wave,

@@ -1,3 +1,4 @@
+import { drillTitle } from '../contracts/drill';
 import type { Progress } from '../contracts/messages';
 import type { NewEntry } from '../store/journal';
 import type { Row } from '../store/schema';
@@ -37,7 +38,8 @@ export async function writeProgress(
     set.attention = progress.attention;
     if (progress.attention !== null) tell('attention_needed', { message: progress.attention });
   }
-  if (progress.title !== undefined) set.title = progress.title;
+  if (progress.title !== undefined)
+    set.title = incident.mode === 'drill' ? drillTitle(progress.title) : progress.title;
   if (progress.summary !== undefined) set.summary = JSON.stringify(progress.summary);
   if (Object.keys(set).length === 0) return entries;
   await tx

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { targetOf, type ActionCall } from '../contracts/actions';
 import { identify } from '../contracts/identity';
+import { drillConnection, isDrillConnection } from '../contracts/drill';
 import { CordonError } from '../contracts/errors';
 import { incidentWorkflowId, WaveItem } from '../contracts/messages';
 import type { ItemResult, WaveInput, WaveResult } from '../contracts/messages';
 import { Policy } from '../contracts/policy';
+import type { Mode } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { restraints } from '../store/detach';
@@ -78,10 +80,11 @@ export class WaveRunner {
       if (incident === undefined)
         throw new CordonError('not_found', `There is no incident ${input.incident}.`);
       const journal = await writeProgress(tx, incident, input.progress, at);
+      const mode = incident.mode as Mode;
       const prepared: Prepared[] = [];
       const seen = new Set<string>();
       for (const item of input.items) {
-        const one = seen.has(item.id) ? twice(item) : await this.#prepare(tx, input, item, at);
+        const one = seen.has(item.id) ? twice(item) : await this.#prepare(tx, input, item, mode, at);
         seen.add(item.id);
         if ('status' in one) ready.set(item, one);
         else prepared.push(one);
@@ -211,13 +214,19 @@ export class WaveRunner {
     return settled;
   }
 
-  async #prepare(tx: Tx, input: WaveInput, item: WaveItem, at: Date): Promise<Prepared | ItemResult> {
+  async #prepare(
+    tx: Tx,
+    input: WaveInput,
+    item: WaveItem,
+    mode: Mode,
+    at: Date,
+  ): Promise<Prepared | ItemResult> {
     try {
       WaveItem.parse(item);
       const key = actionKey(input.incident, input.group.id, item.id, item.occurrence);
-      if (!item.release) return prepareAction(this.deps, input, item, key);
+      if (!item.release) return prepareAction(this.deps, input, item, key, mode);
       const { target } = identify({ action: item.action, input: item.input } as ActionCall, this.deps.assets);
-      return await this.#prepareRelease(tx, input, item, target.key, key, at);
+      return await this.#prepareRelease(tx, input, item, { targetKey: target.key, mode }, key, at);
     } catch (error) {
       if (error instanceof z.ZodError)
         return failed(item, new CordonError('invalid_input', `${item.action}: ${z.prettifyError(error)}`));
@@ -230,13 +239,13 @@ export class WaveRunner {
     tx: Tx,
     input: WaveInput,
     item: WaveItem,
-    targetKey: string,
+    { targetKey, mode }: { targetKey: string; mode: Mode },
     key: string,
     at: Date,
   ): Promise<Prepared | ItemResult> {
     const lease = await leaseHeldBy(tx, input.incident, item.action, targetKey);
     const done = await tx.selectFrom('claims').selectAll().where('action_key', '=', key).executeTakeFirst();
-    const released = lease ?? (await newestLease(tx, item.action, targetKey));
+    const released = lease ?? (await newestLease(tx, item.action, targetKey, mode));
     if (released === undefined || (lease === undefined && done === undefined)) {
       const target = targetOf({ action: item.action, input: item.input } as ActionCall);
       return {
@@ -249,6 +258,8 @@ export class WaveRunner {
         output: { released: true },
       };
     }
+    if (isDrillConnection(released.connection) !== (mode === 'drill'))
+      throw new CordonError('rejected', 'A drill takes back what it pretended only, and nothing else does.');
     const prepared = releaseOf(this.deps, input, item, released, key);
     if (lease === undefined) return prepared;
     const others = (await holdersOf(tx, lease.id)).filter((incident) => incident !== input.incident);
@@ -306,12 +317,18 @@ const twice = (item: WaveItem): ItemResult =>
 const notOurs = (item: WaveItem, incident: string): ItemResult =>
   failed(item, new CordonError('rejected', `This run is not the run of ${incident}.`));
 
-function newestLease(tx: Tx, action: string, targetKey: string): Promise<Row<'leases'> | undefined> {
+function newestLease(
+  tx: Tx,
+  action: string,
+  targetKey: string,
+  mode: Mode,
+): Promise<Row<'leases'> | undefined> {
   return tx
     .selectFrom('leases')
     .selectAll()
     .where('action', '=', action)
     .where('target_key', '=', targetKey)
+    .where('connection', mode === 'drill' ? 'like' : 'not like', drillConnection('%'))
     .orderBy('created_at', 'desc')
     .limit(1)
     .executeTakeFirst();

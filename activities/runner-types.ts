@@ -6,7 +6,8 @@ import type { WaveInput, WaveItem } from '../contracts/messages';
 import type { JsonObject, Target } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Store } from '../store/store';
-import type { ConnectionRegistry, Route } from './connections';
+import type { ConnectionRegistry } from './connections';
+import type { Route } from './route';
 
 /** What the runner works with; passed in, so that tests bring their own. */
 export interface RunnerDeps {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApprovalRequest } from '../contracts/approval';
 import type { Lease } from '../contracts/lease';
+import type { JsonObject } from '../contracts/values';
 import { api, ApiError, hookSecret } from './api';
 import { postAlert } from './hook';
 import { entriesAfter, lineOf } from './timeline';
@@ -10,7 +11,7 @@ const LOOK_EVERY_MS = 300;
 const LIMIT_MS = 5 * 60_000;
 
 /** An alert for each playbook that can be demonstrated. The names are those of the simulated estate's assets. */
-const ALERTS: Readonly<Record<string, object>> = {
+const ALERTS: Readonly<Record<string, JsonObject>> = {
   ransomware: {
     title: 'Mass file encryption on fin-fs-01',
     severity: 5,
@@ -43,16 +44,19 @@ interface Incident {
   alerts: { id: string }[];
 }
 
-/** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
-export async function demo(playbook: string, say: (line: string) => void): Promise<Incident> {
+/** The made-up alert of a playbook, as a `generic` source takes it and happening now. */
+export function demoAlert(playbook: string): JsonObject {
   const alert = ALERTS[playbook];
   if (alert === undefined)
-    throw new ApiError(`There is no demo of ${playbook}; there are ${Object.keys(ALERTS).join(', ')}.`);
-  const sent = await postAlert(
-    'demo',
-    hookSecret(),
-    JSON.stringify({ ...alert, id: randomUUID(), occurredAt: new Date().toISOString() }),
-  );
+    throw new ApiError(
+      `There is no made-up alert for ${playbook}; there are ${Object.keys(ALERTS).join(', ')}.`,
+    );
+  return { ...alert, id: randomUUID(), occurredAt: new Date().toISOString() };
+}
+
+/** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
+export async function demo(playbook: string, say: (line: string) => void): Promise<Incident> {
+  const sent = await postAlert('demo', hookSecret(), JSON.stringify(demoAlert(playbook)));
   say(`alert accepted (delivery ${sent.deliveryId})`);
   const deadline = Date.now() + LIMIT_MS;
   const number = await incidentOfAlert(sent.alerts[0] ?? '', deadline);

@@ -4,6 +4,7 @@ import packageJson from '../package.json';
 import { api, hookSecret } from './api';
 import { containmentCommands } from './commands/containments';
 import { approvalCommands, emergencyCommands, killSwitchCommand } from './commands/decisions';
+import { drillCommands } from './commands/drills';
 import { channelCommands } from './commands/channels';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
@@ -90,6 +91,7 @@ killSwitchCommand(program);
 peopleCommands(program);
 policyCommands(program);
 planCommand(program);
+drillCommands(program);
 channelCommands(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(

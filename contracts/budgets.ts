@@ -1,6 +1,7 @@
 import type { ActionId } from './actions';
 import type { Asset } from './assets';
 import type { Config } from './config';
+import { isDrillConnection } from './drill';
 import type { Failure } from './errors';
 
 type Budget = Config['budgets'][number];
@@ -14,12 +15,18 @@ export const budgetName = ({ id, share }: Pick<BudgetShare, 'id' | 'share'>): st
 
 /**
  * The limits that an item counts against. What might be one of several assets counts at the site of each of them, so that no
- * way of naming it finds an unused limit.
+ * way of naming it finds an unused limit. Drills have limits of their own.
  */
 export function budgetsOf(budgets: readonly Budget[], one: Counted): BudgetShare[] {
+  const isDrill = one.route !== undefined && isDrillConnection(one.route.id);
   return budgets
     .filter(({ actions }) => actions.includes(one.spec.id))
-    .flatMap((budget) => sharesOf(budget, one).map((share) => ({ ...budget, share })));
+    .flatMap((budget) =>
+      sharesOf(budget, one).map((share) => ({
+        ...budget,
+        share: isDrill ? `drill ${share}`.trimEnd() : share,
+      })),
+    );
 }
 
 /** What counts against budgets; of one whose connection is not known, those of connections are left out. */

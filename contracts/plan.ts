@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ActionId } from './actions';
+import { CordonError } from './errors';
 import { EscalationStep, Requirement } from './policy';
 import { Json, Mode, Phase, Severity, Target } from './values';
 
@@ -13,6 +14,23 @@ const PLAN_VERSION = 1;
  */
 export const Assumption = z.enum(['denied', 'silence', 'detection_returns', 'scan_infected']);
 export type Assumption = z.infer<typeof Assumption>;
+
+/** The version that a name means: `ransomware@1`, or the newest of `ransomware`. Throws a CordonError that names those there are. */
+export function playbookRef(
+  name: string,
+  playbooks: readonly { readonly id: string; readonly version: number }[],
+): string {
+  const refOf = ({ id, version }: { id: string; version: number }): string => `${id}@${String(version)}`;
+  const exact = playbooks.find((one) => refOf(one) === name);
+  const [newest] = playbooks.filter(({ id }) => id === name).sort((a, b) => b.version - a.version);
+  const found = exact ?? newest;
+  if (found === undefined)
+    throw new CordonError(
+      'invalid_input',
+      `playbook: there is no ${name}; there are ${playbooks.map(refOf).join(', ')}.`,
+    );
+  return refOf(found);
+}
 
 /** What a plan is asked for. */
 export const PlanInput = z

@@ -205,7 +205,7 @@ export class Foreteller {
           others = held.others;
         }
       } else {
-        prepared = prepareAction(this.#known, wave, item, '');
+        prepared = prepareAction(this.#known, wave, item, '', 'plan');
         others = this.#inForce(prepared)?.incidents ?? [];
       }
       if (prepared !== undefined) judged = this.#judge(prepared, others, when.atMs);

@@ -3,12 +3,12 @@ import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import { soughtKeys, viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
-import type { Plan, PlanInput } from '../contracts/plan';
+import { playbookRef, type Plan, type PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
 import { policyVersionOf } from '../store/policies';
 import { planState, type PlanState } from '../store/plan-facts';
 import type { Store } from '../store/store';
-import { alertsOf } from './alerts';
+import { alertsOf } from '../sources/alerts-of';
 import { configFacts, type IntegrationFacts, type PlanFacts } from './facts';
 import { foretellInThread } from './in-thread';
 
@@ -27,19 +27,6 @@ export interface PlannerDeps {
   foretell?: (facts: PlanFacts) => Promise<Plan>;
 }
 
-/** The version that a name means: `ransomware@1`, or the newest of `ransomware`. */
-function refOf(name: string, playbooks: PlannerDeps['playbooks']): string {
-  const exact = playbooks.find(({ ref }) => ref === name);
-  const [newest] = playbooks.filter(({ id }) => id === name).sort((a, b) => b.version - a.version);
-  const found = exact ?? newest;
-  if (found === undefined)
-    throw new CordonError(
-      'invalid_input',
-      `playbook: there is no ${name}; there are ${playbooks.map(({ ref }) => ref).join(', ')}.`,
-    );
-  return found.ref;
-}
-
 /** The facts of a plan: configuration and alert, with the state of things where it is known. */
 function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], state: PlanState): PlanFacts {
   const { config } = deps;
@@ -48,7 +35,7 @@ function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], 
   return {
     ...configFacts(config, deps.integrations),
     at: state.at.toISOString(),
-    playbook: refOf(input.playbook, deps.playbooks),
+    playbook: playbookRef(input.playbook, deps.playbooks),
     mode: 'live',
     severity: Math.max(...alerts.map(({ severity }) => severity)),
     startedBy: `source:${first?.source ?? ''}`,

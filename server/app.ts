@@ -8,6 +8,7 @@ import type { CallContext } from '../contracts/integration';
 import type { Plan, PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
 import packageJson from '../package.json';
+import { alertsOf } from '../sources/alerts-of';
 import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
@@ -125,6 +126,7 @@ export function createApp(deps: AppDeps): Express {
       policyVersion: policyVersionOf(config.policy),
     },
     plan: deps.plan,
+    readAlerts: (sent, now) => alertsOf(sent, config.sources, deps.sources, now.getTime()),
     witness: deps.witness,
     channels: config.channels,
     notifier,

@@ -1,7 +1,11 @@
+import { endPretence } from '../store/drills';
 import { appendJournal } from '../store/journal';
 import { inTransaction, type Store } from '../store/store';
 
-/** The run ended while alerts were on their way: what it has not seen is correlated anew, into an incident that says so. */
+/**
+ * The run ended while alerts were on their way: what it has not seen is correlated anew, into an incident that says so. Of a drill
+ * nothing is: it is only closed.
+ */
 export async function reopen(store: Store, number: string): Promise<void> {
   const at = await store.now();
   await inTransaction(store, async (tx) => {
@@ -24,7 +28,10 @@ export async function reopen(store: Store, number: string): Promise<void> {
         kind: 'incident_closed',
         data: { reason: 'its run had ended' },
       });
+      if (incident.mode === 'drill') await appendJournal(tx, ...(await endPretence(tx, number, at)));
     }
+    // A drill's alerts are never correlated: they would make it real.
+    if (incident.mode === 'drill') return;
     await tx
       .updateTable('alerts')
       .set({ dirty: true })

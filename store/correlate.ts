@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Alert } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
 import { correlationKeys, resolveScope, soughtKeys, targetKeys } from '../contracts/correlation';
+import { drillTitle } from '../contracts/drill';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -134,6 +135,7 @@ async function joinGroup(tx: Tx, group: Pending[], options: CorrelateOptions, at
     .selectFrom('incidents')
     .selectAll()
     .where('status', '=', 'open')
+    .where('mode', '=', 'live')
     .where((eb) =>
       eb.or([
         ...(already.length === 0 ? [] : [eb('number', 'in', already)]),
@@ -276,6 +278,22 @@ export async function openForAlert(
 }
 
 /**
+ * Opens a drill for these alerts. It is known by none of their entities: no alert ever joins it, and it joins nothing. Returns the
+ * number.
+ */
+export async function openDrill(
+  tx: Tx,
+  rows: readonly Pending['row'][],
+  options: CorrelateOptions,
+  at: Date,
+): Promise<string> {
+  const group = rows.map((row): Pending => ({ row, keys: [] }));
+  const incident = await openIncident(tx, group, [], options, at, at, 'drill');
+  await joinIncident(tx, incident, group, [], options, at);
+  return incident.number;
+}
+
+/**
  * The run has seen the alerts up to this one. What joined while it was being told of them is signalled now: until here it counted as
  * told.
  */
@@ -336,6 +354,7 @@ async function openIncident(
   options: CorrelateOptions,
   since: Date,
   at: Date,
+  mode: 'live' | 'drill' = 'live',
 ): Promise<Row<'incidents'>> {
   const year = at.getUTCFullYear();
   const { last } = await tx
@@ -368,9 +387,9 @@ async function openIncident(
     .insertInto('incidents')
     .values({
       number,
-      title: worst.row.data.title,
+      title: mode === 'drill' ? drillTitle(worst.row.data.title) : worst.row.data.title,
       status: 'open',
-      mode: 'live',
+      mode,
       phase: 'detected',
       severity: worst.row.data.severity,
       policy_version: options.policyVersion,
@@ -401,5 +420,6 @@ const opening = (row: Row<'incidents'>, at: Date): NewEntry => ({
     policy: row.policy_version,
     reopens: row.reopens,
     startedBy: row.started_by,
+    ...(row.mode === 'drill' ? { drill: true } : {}),
   },
 });

@@ -16,6 +16,7 @@ export type DetachAnswer =
   | { kind: 'no_incident' }
   | { kind: 'no_alert' }
   | { kind: 'closed' }
+  | { kind: 'drill' }
   | { kind: 'only_alert' };
 
 /**
@@ -149,6 +150,8 @@ export function detachAlert(
       .executeTakeFirst();
     if (incident === undefined) return { kind: 'no_incident' };
     if (alert === undefined) return { kind: 'no_alert' };
+    // Its alert would open a live incident.
+    if (incident.mode === 'drill') return { kind: 'drill' };
     if (incident.status === 'closed') return { kind: 'closed' };
     const rest = await tx
       .selectFrom('alerts')

@@ -1,5 +1,6 @@
 import type { JournalKind } from '../contracts/journal';
 import type { JsonObject } from '../contracts/values';
+import { isDrillConnection } from '../contracts/drill';
 import { appendJournal } from './journal';
 import { settleAttention } from './lease-attention';
 import { dropHolder, holdersOf } from './leases';
@@ -114,10 +115,12 @@ export function transferLease(
     if (lease === undefined || not !== undefined) return not ?? { kind: 'not_found', what: 'containment' };
     const incident = await tx
       .selectFrom('incidents')
-      .select('status')
+      .select(['status', 'mode'])
       .where('number', '=', to)
       .executeTakeFirst();
     if (incident === undefined) return { kind: 'not_found', what: 'incident' };
+    if (isDrillConnection(lease.connection) !== (incident.mode === 'drill'))
+      return { kind: 'refused', why: 'Nothing goes from a drill to what is live, or the other way.' };
     if (await isBeingEnded(tx, lease))
       return { kind: 'refused', why: 'Its release is under way: try again when that has ended.' };
     const holders = await holdersOf(tx, leaseId);

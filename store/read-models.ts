@@ -1,6 +1,7 @@
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { IncidentDetail, IncidentSummary } from '../contracts/api';
 import type { ApprovalItem, ApprovalRequest } from '../contracts/approval';
+import { isDrillConnection } from '../contracts/drill';
 import type { JournalEntry } from '../contracts/journal';
 import type { Lease } from '../contracts/lease';
 import { isFinal } from '../contracts/policy';
@@ -119,13 +120,17 @@ export async function incidentOf(store: Store, number: string): Promise<Incident
       action: claim.action as ActionId,
       connection: claim.connection,
       target: claim.target_key,
-      status: claim.state === 'done' ? claim.outcome : claim.state === 'pending' ? 'pending' : 'running',
+      status: claim.state === 'done' ? outcomeOf(claim) : claim.state === 'pending' ? 'pending' : 'running',
       group: claim.group_id,
       item: claim.item_id,
       occurrence: claim.occurrence,
     })),
   };
 }
+
+/** What a drill did came about nowhere. */
+const outcomeOf = ({ outcome, connection }: Pick<Row<'claims'>, 'outcome' | 'connection'>): string | null =>
+  outcome === 'succeeded' && isDrillConnection(connection) ? 'simulated' : outcome;
 
 /** The incident's journal after a seq. */
 export async function timelineOf(store: Store, incident: string, after: number): Promise<JournalEntry[]> {

@@ -16,6 +16,9 @@ interface Decided {
   items: { itemHash: string; status: string }[];
 }
 
+/** Says of a request that nothing real comes of it. */
+const drill = ({ mode }: ApprovalRequest): string => (mode === 'drill' ? 'DRILL: ' : '');
+
 function decide(
   request: string,
   verdict: Verdict,
@@ -67,7 +70,7 @@ export function approvalCommands(program: Command): void {
     show(options, found, ['request', 'incident', 'what', 'items', 'until'], (one) => [
       one.id,
       one.incident,
-      one.title,
+      drill(one) + one.title,
       one.items.map((item) => `${item.title}: ${item.target.label}${mark(item.simulated)}`).join('; '),
       one.expiresAt,
     ]);

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { Assumption, PlanInput, type Plan } from '../../contracts/plan';
-import type { Json } from '../../contracts/values';
-import { api, ApiError } from '../api';
+import { api } from '../api';
+import { alertIn } from '../alert-file';
 import { say, sayJson, verb, type Common } from '../output';
 import { planText } from '../plan-text';
 import type * as Offline from '../plan-offline';
@@ -12,21 +11,6 @@ interface PlanOptions extends Common {
   source?: string;
   assume: string[];
   offline?: true;
-}
-
-/** The content of an alert file. */
-function alertIn(file: string): Json {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ApiError(`--alert: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? '?'}).`);
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    throw new ApiError(`--alert: ${file} is not JSON.`);
-  }
 }
 
 const words = Assumption.options.map((one) => one.replaceAll('_', '-'));

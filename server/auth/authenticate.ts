@@ -15,6 +15,8 @@ export const PERMISSIONS = {
   verdict: ['analyst', 'lead'],
   /** Start an incident by hand, detach an alert, audit what is contained. */
   start: ['analyst', 'lead'],
+  /** Start a drill: people are asked for what is not real. */
+  drill: ['lead', 'admin'],
   kill_switch: ['lead', 'admin'],
   /** Lend one's seat; another's only with `administer`. */
   delegate: ['analyst', 'lead', 'hr', 'legal', 'owner', 'admin'],

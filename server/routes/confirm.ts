@@ -17,7 +17,7 @@ import { requireOwnSite } from '../auth/session';
 import { asProblem, Problem } from '../problem';
 import { decideThrough, spokenFor } from './channel-decision';
 import { html, NOTHING, page, table } from './html';
-import { mark } from './start-view';
+import { drillMark, mark } from './start-view';
 
 const form = express.urlencoded({ extended: false, limit: '200kb' });
 const Link = z.string().min(1).max(2000);
@@ -70,10 +70,9 @@ async function open(
 function confirmPage({ channel, request, person }: Opened, link: string): string {
   const mine = decidable(request.items, channel.maxImpact);
   const rest = request.items.filter(({ status }) => status === 'pending').length - mine.length;
-  const drill = request.mode === 'drill' ? html`<strong class="simulated">DRILL</strong> ` : NOTHING;
   return page(
     `Decide: ${request.title}`,
-    html`<h1>${drill}${request.incident}: ${request.title}</h1>
+    html`<h1>${drillMark(request.mode)}${request.incident}: ${request.title}</h1>
       <p>
         ${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; ${silenceOf(request)}.
       </p>

@@ -37,6 +37,10 @@ export function loginPage(error = ''): string {
 export const mark = (simulated: boolean): Html =>
   simulated ? html` <strong class="simulated">simulated</strong>` : NOTHING;
 
+/** Says of what people are asked that it is not real. */
+export const drillMark = (mode: ApprovalRequest['mode']): Html =>
+  mode === 'drill' ? html`<strong class="simulated">DRILL</strong> ` : NOTHING;
+
 function duration(seconds: number | null): string {
   if (seconds === null) return '';
   return seconds % 3600 === 0 ? `${String(seconds / 3600)} h` : `${String(seconds)} s`;
@@ -66,7 +70,7 @@ function itemRow(item: ApprovalItem, mayDecide: boolean): readonly (string | Htm
 function approvalSection(request: ApprovalRequest, session: Session, mayDecide: boolean): Html {
   const open = mayDecide && request.items.some(({ status }) => status === 'pending');
   return html`<section>
-    <h3 id="request-${request.id}">${request.incident}: ${request.title}</h3>
+    <h3 id="request-${request.id}">${drillMark(request.mode)}${request.incident}: ${request.title}</h3>
     <p>
       ${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; ${silenceOf(request)}.
     </p>

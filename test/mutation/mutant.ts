@@ -27,6 +27,8 @@ export const GLASS = 'test/server/break-glass.test.ts';
 export const GUARDRAILS = 'test/activities/guardrails.test.ts';
 export const SETTLE = 'test/activities/settle.test.ts';
 export const LEASES = 'test/activities/leases.test.ts';
+export const DRILL = 'test/activities/drill.test.ts';
+export const DRILL_SERVER = 'test/server/drill.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
 

@@ -1,4 +1,5 @@
 import { CHANNEL_MUTANTS } from './channels';
+import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
 import { GUARDRAIL_CHECKS } from './guardrails';
@@ -19,4 +20,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PLANNER,
   ...CHANNEL_MUTANTS,
   ...STEERING,
+  ...DRILLS,
 ];

@@ -118,6 +118,7 @@ test('each route names its permission and refuses without a token, and without t
     playbooks: [],
     correlation: correlationOf(server.config),
     plan: noPlan,
+    readAlerts: () => [],
     witness: () => undefined,
     channels: [],
     wake: () => undefined,

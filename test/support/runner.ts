@@ -229,7 +229,7 @@ let made = 0;
 export async function openIncident(
   store: Store,
   config: Config,
-  extra: { severity?: number; started_by?: string } = {},
+  extra: { severity?: number; started_by?: string; mode?: 'live' | 'drill' } = {},
 ): Promise<string> {
   const at = await store.now();
   const number = `INC-2026-${String(++made).padStart(6, '0')}`;

@@ -10,7 +10,7 @@ import type {
   WaveItem,
   WaveResult,
 } from '../../contracts/messages';
-import type { JsonObject } from '../../contracts/values';
+import { simulatedOutput } from '../../contracts/simulated';
 import type { Playbook } from './define-playbook';
 import type { Host } from './host';
 import { incidentLife } from './life';
@@ -53,35 +53,6 @@ export class VirtualLimit extends Error {
   override readonly name = 'VirtualLimit';
   constructor(readonly which: 'items' | 'ms') {
     super(which === 'items' ? 'the run asked for too many items' : 'the run took too long on its clock');
-  }
-}
-
-const SHA = '0'.repeat(64);
-
-/** What a product would say if all went well. */
-function simulatedOutput(item: WaveItem, startedAt: string): JsonObject {
-  switch (item.action) {
-    case 'endpoint.scan_av':
-      return { ...item.input, clean: true, findings: [], errors: [], engine: 'simulated' };
-    case 'endpoint.quarantine_file':
-      return { sha256: SHA, ...item.input };
-    case 'endpoint.collect_triage':
-      return { ...item.input, evidence: [] };
-    case 'data.verify_backup':
-      return {
-        ...item.input,
-        snapshot: 'simulated',
-        takenAt: startedAt,
-        intact: true,
-        clean: true,
-        findings: [],
-      };
-    case 'data.restore_backup':
-      return { snapshot: 'simulated', files: 0, ...item.input };
-    case 'notify.send':
-      return { accepted: item.input['to'] ?? [], rejected: [] };
-    default:
-      return item.input;
   }
 }
 

@@ -1,6 +1,9 @@
+import { z } from 'zod';
+import type { Alert } from '../../../contracts/alert';
 import type { PlaybookView } from '../../../contracts/api';
 import type { ChannelConfig, Config } from '../../../contracts/config';
 import type { Plan, PlanInput } from '../../../contracts/plan';
+import type { Json } from '../../../contracts/values';
 import type { CorrelateOptions } from '../../../store/correlate';
 import type { SealWitness } from '../../../store/seals';
 import type { Store } from '../../../store/store';
@@ -16,6 +19,8 @@ export interface ApiDeps {
   correlation: CorrelateOptions;
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
+  /** The alerts of what a source sends; a ZodError or a CordonError says why there are none. */
+  readAlerts: (sent: { alert: Json; source?: string | undefined }, now: Date) => Alert[];
   witness: () => SealWitness | undefined;
   channels: readonly ChannelConfig[];
   /** What tells people; none where this process tells nobody. */
@@ -23,5 +28,13 @@ export interface ApiDeps {
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
 }
+
+/** The same key is the same request, however often it is sent. */
+export const Idempotency = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'expected 1 to 200 visible characters')
+    .optional(),
+});
 
 export const notFound = (what: string): Problem => new Problem(404, 'Not found', `There is no such ${what}.`);

@@ -21,7 +21,7 @@ import { incidentExists, incidentList, incidentOf, timelineOf } from '../../../s
 import { inTransaction, type Store } from '../../../store/store';
 import { Problem } from '../../problem';
 import { route, type Route } from '../table';
-import { notFound, type ApiDeps } from './deps';
+import { Idempotency, notFound, type ApiDeps } from './deps';
 
 const Number_ = z.object({ number: z.string().min(1).max(40) });
 const AlertPath = Number_.extend({ id: z.string().min(1).max(100) });
@@ -31,12 +31,6 @@ const Page = z.object({
   after: z.string().max(40).optional(),
 });
 const After = z.object({ after: z.coerce.number().int().min(0).default(0) });
-const Idempotency = z.object({
-  'Idempotency-Key': z
-    .string()
-    .regex(/^[\x21-\x7e]{1,200}$/, 'expected 1 to 200 visible characters')
-    .optional(),
-});
 const ACCEPTED = { accepted: true } as const;
 const CLOSED = { 404: 'There is no such incident.', 409: 'It is closed.' };
 
@@ -279,7 +273,7 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
     answer: Detached,
     problems: {
       404: 'There is no such incident, or it has no such alert.',
-      409: 'It is closed, or this is its only alert.',
+      409: 'It is closed, a drill, or this is its only alert.',
     },
     handle: async ({ person, params, body }) => {
       const by = { person: person.id, reason: body.reason };
@@ -291,6 +285,8 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
           throw notFound('alert in this incident');
         case 'closed':
           throw new Problem(409, 'Conflict', `${params.number} is closed.`);
+        case 'drill':
+          throw new Problem(409, 'Conflict', `${params.number} is a drill: its alerts stay in it.`);
         case 'only_alert':
           throw new Problem(
             409,

@@ -3,6 +3,7 @@ import { approvals } from './approvals';
 import { channels } from './channels';
 import { containments } from './containments';
 import type { ApiDeps } from './deps';
+import { drills } from './drills';
 import { makingIncidents, readingIncidents, steeringIncidents } from './incidents';
 import { delegations, people } from './people';
 import { policy } from './policy';
@@ -18,6 +19,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...channels(deps),
   ...containments(deps),
   ...plans(deps),
+  ...drills(deps),
   ...people(deps),
   ...delegations(deps),
   ...policy(deps),

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { Alert } from '../contracts/alert';
 import type { Config } from '../contracts/config';
 import { CordonError } from '../contracts/errors';
-import type { PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
+import type { Json } from '../contracts/values';
 
-/** A run starts with so many. */
+/** As many as a run reads at a time. */
 const MOST_ALERTS = 50;
 
 /** Whose parser reads an alert that names no source and is not normalised. */
@@ -16,7 +16,7 @@ const DEFAULT_SOURCE = 'generic';
  * `alert`, or a CordonError that names the field.
  */
 export function alertsOf(
-  { alert, source }: Pick<PlanInput, 'alert' | 'source'>,
+  { alert, source }: { alert: Json; source?: string | undefined },
   configured: Config['sources'],
   sources: ReadonlyMap<string, Source>,
   now: number,
@@ -44,7 +44,7 @@ export function alertsOf(
   if (alerts.length === 0 || alerts.length > MOST_ALERTS)
     throw new CordonError(
       'invalid_input',
-      `alert: ${found?.use ?? DEFAULT_SOURCE} makes ${String(alerts.length)} alerts of this; a plan takes 1 to ${String(MOST_ALERTS)}.`,
+      `alert: ${found?.use ?? DEFAULT_SOURCE} makes ${String(alerts.length)} alerts of this; 1 to ${String(MOST_ALERTS)} can be taken.`,
     );
   return alerts;
 }
