@@ -217,7 +217,7 @@ test('what it asks of people says DRILL, and what it did says simulated', async 
     body: new URLSearchParams({ token: server.tokens['lea'] ?? '' }).toString(),
     headers: { 'Content-Type': 'application/x-www-form-urlencoded', Origin: server.url },
   });
-  const cookie = String((login.headers['set-cookie'])?.[0]).split(';')[0] ?? '';
+  const cookie = String(login.headers['set-cookie']?.[0]).split(';')[0] ?? '';
   const page = (await server.call<string>('GET', '/', { as: null, headers: { Cookie: cookie } })).data;
   expect(page).toMatch(new RegExp(`DRILL</strong> ${incident}: Cut the hosts off`));
 });

@@ -185,6 +185,19 @@ test('real answers fit the schemas that the document declares', async () => {
     reason: 'a call from the bank',
     entities: { hosts: [{ name: 'fin-ws-042' }] },
   };
+  const drilled = await api(
+    'post',
+    '/drills',
+    {},
+    {
+      body: {
+        playbook: 'ransomware',
+        reason: 'r',
+        alert: { title: 'Drilled', severity: 3, entities: { hosts: ['ws-drill'] } },
+      },
+    },
+  );
+  await api('get', '/drills/{number}/report', { number: drilled['incident'] as string });
   const started = await api('post', '/incidents', {}, { body: start });
   const number = String(started['incident']);
   const second = await api(
