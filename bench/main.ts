@@ -8,7 +8,7 @@ import { SHAPES, TITLE } from './shapes';
 import { METRICS, summarise, type Metric, type Spread, type Summary } from './statistics';
 import type { EngineName, Pair, Size } from './types';
 
-const FULL: Size = { pairs: 5, warmUp: 20, single: 30, burst: 200, concurrency: 20 };
+const FULL: Size = { pairs: 5, warmUp: 150, single: 30, burst: 200, concurrency: 20 };
 const QUICK: Size = { pairs: 1, warmUp: 4, single: 5, burst: 20, concurrency: 20 };
 
 const HEADS: Readonly<Record<Metric, string>> = {
