@@ -8,6 +8,7 @@ import { forgetSent, markFailed, markSent, takeDue } from '../store/outbox';
 import type { Row } from '../store/schema';
 import type { Store } from '../store/store';
 import { noteUndelivered, reopen } from './ended-runs';
+import { Loops } from './loops';
 import { TemporalAway, WorkerAway, type Runs } from './runs';
 
 const POLL_MS = 250;
@@ -41,65 +42,31 @@ function groups(rows: readonly Row<'outbox'>[]): Row<'outbox'>[][] {
  * nor a run that does not answer holds up the rest. Several processes may run one each.
  */
 export class Dispatcher {
-  readonly #stopped = new AbortController();
-  readonly #wakes = new Set<() => void>();
+  readonly #loops: Loops;
   readonly #sending = new Set<Promise<void>>();
-  #loops: Promise<void>[] = [];
   #isTemporalAway = false;
   /** Every place in flight was taken at the last look: there may be more. */
   #isFull = false;
   #choresAt = 0;
 
-  constructor(private readonly deps: DispatcherDeps) {}
+  constructor(private readonly deps: DispatcherDeps) {
+    this.#loops = new Loops(deps.log, 'the dispatcher will try again');
+  }
 
   start(): void {
-    this.#loops = [this.#loop(() => this.#correlate()), this.#loop(() => this.#dispatch())];
+    this.#loops.start(() => this.#correlate(), POLL_MS);
+    this.#loops.start(() => this.#dispatch(), POLL_MS);
   }
 
   /** Something came in: look at once. */
   wake(): void {
-    for (const wake of this.#wakes) wake();
+    this.#loops.wake();
   }
 
   /** Ends both loops and waits for what is on its way. */
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    this.wake();
-    await Promise.all(this.#loops);
+    await this.#loops.stop();
     await Promise.all(this.#sending);
-  }
-
-  /** Does one round after another while there is something to do; then waits for a wake, or a quarter of a second. */
-  async #loop(round: () => Promise<boolean>): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      let isMore = false;
-      // A wake during the round is not lost: what it tells of may have come after the round looked.
-      const meanwhile = { woken: false };
-      const remember = (): void => {
-        meanwhile.woken = true;
-      };
-      this.#wakes.add(remember);
-      try {
-        isMore = await round();
-      } catch (error) {
-        this.deps.log.warn({ error }, 'the dispatcher will try again');
-      }
-      this.#wakes.delete(remember);
-      if (!isMore && !meanwhile.woken) await this.#pause();
-    }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#wakes.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, POLL_MS);
-      this.#wakes.add(end);
-      if (this.#stopped.signal.aborted) end();
-    });
   }
 
   async #correlate(): Promise<boolean> {

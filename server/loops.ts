@@ -6,7 +6,11 @@ export class Loops {
   readonly #wakes = new Set<() => void>();
   #running: Promise<void>[] = [];
 
-  constructor(private readonly log: CallContext['log']) {}
+  /** `failed`: what the log says of a round that threw. */
+  constructor(
+    private readonly log: CallContext['log'],
+    private readonly failed = 'a loop of the server failed; it goes on',
+  ) {}
 
   get signal(): AbortSignal {
     return this.#stopped.signal;
@@ -42,7 +46,7 @@ export class Loops {
       try {
         isMore = await round();
       } catch (error) {
-        this.log.warn({ error }, 'a loop of the server failed; it goes on');
+        this.log.warn({ error }, this.failed);
       }
       this.#wakes.delete(remember);
       if (!isMore && !meanwhile.woken) await this.#pause(pauseMs);
