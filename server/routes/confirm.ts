@@ -1,4 +1,4 @@
-import express, { Router, type NextFunction, type Request, type Response } from 'express';
+import express, { Router } from 'express';
 import { z } from 'zod';
 import type { ConnectedChannel } from '../../channels';
 import {
@@ -14,9 +14,10 @@ import { isDecisionKnown } from '../../store/decisions';
 import { approvalRequests } from '../../store/read-models';
 import type { Store } from '../../store/store';
 import { requireOwnSite } from '../auth/session';
-import { asProblem, Problem } from '../problem';
+import { Problem } from '../problem';
 import { decideThrough, spokenFor } from './channel-decision';
 import { html, NOTHING, page, table } from './html';
+import { plainError } from './plain-error';
 import { drillMark, mark } from './start-view';
 
 const form = express.urlencoded({ extended: false, limit: '200kb' });
@@ -160,25 +161,6 @@ export function confirmPages(
       ),
     );
   });
-  router.use('/confirm', plainError);
+  router.use('/confirm', plainError(NOTHING));
   return router;
-}
-
-/** What is wrong with a link or a form, for the person who came by it. */
-function plainError(error: unknown, _request: Request, response: Response, next: NextFunction): void {
-  const problem = asProblem(error);
-  if (problem.status >= 500) {
-    next(error);
-    return;
-  }
-  response
-    .status(problem.status)
-    .type('html')
-    .send(
-      page(
-        problem.title,
-        html`<h1>${problem.title}</h1>
-          <p>${problem.detail}</p>`,
-      ),
-    );
 }

@@ -1,4 +1,4 @@
-import express, { Router, type NextFunction, type Request, type Response } from 'express';
+import express, { Router } from 'express';
 import { z } from 'zod';
 import { personOfToken } from '../../store/people';
 import { readKillSwitch } from '../../store/kill-switch';
@@ -6,9 +6,9 @@ import { approvalRequests, containments, incidentList } from '../../store/read-m
 import type { Store } from '../../store/store';
 import { requirePermission } from '../auth/authenticate';
 import { cookieOptions, requireOwnSite, requireSession, SESSION_COOKIE, sessionOf } from '../auth/session';
-import { asProblem } from '../problem';
 import { decide } from './decide';
-import { html, page, STYLE } from './html';
+import { html, STYLE } from './html';
+import { plainError } from './plain-error';
 import { loginPage, startView } from './start-view';
 
 const LIST = 50;
@@ -78,26 +78,6 @@ export function startPage(store: Store, wake: () => void): Router {
     wake();
     response.redirect(303, '/');
   });
-  router.use(['/login', '/logout', '/decide'], plainError);
+  router.use(['/login', '/logout', '/decide'], plainError(html`<p><a href="/">Back</a></p>`));
   return router;
-}
-
-/** What went wrong with a form, for the person who sent it. */
-function plainError(error: unknown, _request: Request, response: Response, next: NextFunction): void {
-  const problem = asProblem(error);
-  if (problem.status >= 500) {
-    next(error);
-    return;
-  }
-  response
-    .status(problem.status)
-    .type('html')
-    .send(
-      page(
-        problem.title,
-        html`<h1>${problem.title}</h1>
-          <p>${problem.detail}</p>
-          <p><a href="/">Back</a></p>`,
-      ),
-    );
 }

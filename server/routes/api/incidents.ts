@@ -96,115 +96,79 @@ export const readingIncidents = ({ store }: ApiDeps): Route[] => [
   }),
 ];
 
-/** Telling an incident's run what people know or want. */
-export const steeringIncidents = ({ store, wake }: ApiDeps): Route[] => [
+/** A route that stores a person's command for the run of an incident, which answers in the timeline. */
+const command = <B extends z.ZodType>(
+  { store, wake }: ApiDeps,
+  one: {
+    path: string;
+    id: string;
+    summary: string;
+    body: B;
+    tells: (body: z.output<B>) => Parameters<typeof tell>[3];
+  },
+): Route =>
   route({
     method: 'post',
+    path: one.path,
+    id: one.id,
+    tag: 'incidents',
+    summary: one.summary,
+    permission: 'verdict',
+    params: Number_,
+    body: one.body,
+    status: 202,
+    answer: Accepted,
+    problems: CLOSED,
+    handle: async ({ person, params, body }) => {
+      await tell(store, params.number, person.id, one.tells(body));
+      wake();
+      return ACCEPTED;
+    },
+  });
+
+/** Telling an incident's run what people know or want. */
+export const steeringIncidents = (deps: ApiDeps): Route[] => [
+  command(deps, {
     path: '/incidents/{number}/verdict',
     id: 'giveVerdict',
-    tag: 'incidents',
     summary: 'Say what it was; false_positive takes everything back',
-    permission: 'verdict',
-    params: Number_,
     body: Verdict,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'verdict', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'verdict', ...body }),
   }),
-  route({
-    method: 'post',
+  command(deps, {
     path: '/incidents/{number}/items',
     id: 'resolveItem',
-    tag: 'incidents',
     summary: 'Decide about a failed item: do it again, or go on without',
-    permission: 'verdict',
-    params: Number_,
     body: Resolution,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'resolve_item', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'resolve_item', ...body }),
   }),
-  route({
-    method: 'post',
+  command(deps, {
     path: '/incidents/{number}/close',
     id: 'closeIncident',
-    tag: 'incidents',
     summary: 'Close; what is in force stays in force',
-    permission: 'verdict',
-    params: Number_,
     body: Reason,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'close', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'close', ...body }),
   }),
-  route({
-    method: 'post',
+  command(deps, {
     path: '/incidents/{number}/pause',
     id: 'pauseIncident',
-    tag: 'incidents',
     summary: 'Ask for nothing new until it is resumed; what is under way ends',
-    permission: 'verdict',
-    params: Number_,
     body: Reason,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'pause', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'pause', ...body }),
   }),
-  route({
-    method: 'post',
+  command(deps, {
     path: '/incidents/{number}/resume',
     id: 'resumeIncident',
-    tag: 'incidents',
     summary: 'Let a paused run go on',
-    permission: 'verdict',
-    params: Number_,
     body: Reason,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'resume', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'resume', ...body }),
   }),
-  route({
-    method: 'post',
+  command(deps, {
     path: '/incidents/{number}/extend-watch',
     id: 'extendWatch',
-    tag: 'incidents',
     summary: 'Let the watch that is under way end later',
-    permission: 'verdict',
-    params: Number_,
     body: WatchExtension,
-    status: 202,
-    answer: Accepted,
-    problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, { kind: 'extend_watch', ...body });
-      wake();
-      return ACCEPTED;
-    },
+    tells: (body) => ({ kind: 'extend_watch', ...body }),
   }),
   route({
     method: 'post',
@@ -219,12 +183,12 @@ export const steeringIncidents = ({ store, wake }: ApiDeps): Route[] => [
     answer: Accepted,
     problems: { 404: 'There is no such incident.' },
     handle: async ({ person, params, body }) => {
-      if (!(await incidentExists(store, params.number))) throw notFound('incident');
+      if (!(await incidentExists(deps.store, params.number))) throw notFound('incident');
       const payload = { incident: params.number, by: `person:${person.id}`, reason: body.reason };
-      await inTransaction(store, async (tx) =>
-        enqueue(tx, 'roll_back', params.number, payload, await store.now()),
+      await inTransaction(deps.store, async (tx) =>
+        enqueue(tx, 'roll_back', params.number, payload, await deps.store.now()),
       );
-      wake();
+      deps.wake();
       return ACCEPTED;
     },
   }),
