@@ -50,7 +50,7 @@ interface Held {
 }
 
 /** An integration of which is known what it offers. A plan connects to nothing. */
-function stub(facts: PlanFacts['integrations'][number]): [string, Integration] {
+function unconnected(facts: PlanFacts['integrations'][number]): [string, Integration] {
   const connect = (): never => {
     throw new CordonError('internal', `A plan connects to nothing, also not to ${facts.title}.`);
   };
@@ -128,7 +128,7 @@ export class Foreteller {
       assets: new AssetIndex(facts.assets),
       connections: new ConnectionRegistry(
         { connections: facts.connections.map((one) => ({ ...one, config: {} })) },
-        new Map(facts.integrations.map(stub)),
+        new Map(facts.integrations.map(unconnected)),
         () => {
           throw new CordonError('internal', 'A plan connects to nothing.');
         },
