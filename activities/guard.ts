@@ -119,7 +119,7 @@ export async function guardWave(
       continue;
     }
     if (met !== undefined) await settleItem(context, prepared, met.asked, 'approved', met.by);
-    newClaims.push(newClaim(context, prepared, itemHash));
+    newClaims.push(newClaim(context.deps.owner, prepared, itemHash, context.at));
     context.journal.push(entry(context, prepared, 'action_claimed', { attempt: 1 }));
     verdicts.set(prepared.actionKey, {
       kind: 'go',
@@ -345,7 +345,8 @@ function takeLock(context: GuardContext, lockKey: string, actionKey: string): Pr
   return takeLeaseLock(context.tx, lockKey, actionKey, context.at, isDead);
 }
 
-function newClaim(context: GuardContext, prepared: Prepared, itemHash: string): NewRow<'claims'> {
+/** The row of a first attempt by this process. */
+export function newClaim(owner: string, prepared: Prepared, itemHash: string, at: Date): NewRow<'claims'> {
   return {
     action_key: prepared.actionKey,
     incident: prepared.wave.incident,
@@ -360,14 +361,14 @@ function newClaim(context: GuardContext, prepared: Prepared, itemHash: string): 
     outcome: null,
     attempt: 1,
     fence: 1,
-    owner: context.deps.owner,
-    heartbeat_at: context.at,
+    owner,
+    heartbeat_at: at,
     first_probe: null,
     input: JSON.stringify(prepared.input),
     output: null,
     failure: null,
     token: null,
-    created_at: context.at,
+    created_at: at,
   };
 }
 

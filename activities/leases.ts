@@ -15,7 +15,7 @@ import { closedFor } from './maintenance';
 import { releaseOf } from './prepare';
 import type { WaveRunner } from './run-wave';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
-import { isAlive, itemHashOf } from './guard';
+import { isAlive, itemHashOf, newClaim } from './guard';
 
 const MAX_SWEEP = 100;
 const ASK_BEFORE_MS = 3_600_000;
@@ -308,7 +308,7 @@ export class LeaseKeeper {
   }
 
   async #claim(tx: Tx, prepared: Prepared, at: Date): Promise<Claimed | undefined> {
-    const { actionKey: key, wave, item, spec, route, target } = prepared;
+    const { actionKey: key } = prepared;
     if (this.runner.isInFlight(key)) return undefined;
     const existing = (await claimsOf(tx, [key])).get(key);
     // The lock is the action's, not the process's: another process may be at it.
@@ -321,31 +321,7 @@ export class LeaseKeeper {
       const next = await takeOverClaim(tx, existing, this.deps.owner, at);
       return { prepared, itemHash, ...next, firstProbe: existing.first_probe, token: existing.token };
     }
-    await insertClaims(tx, [
-      {
-        action_key: key,
-        incident: wave.incident,
-        group_id: wave.group.id,
-        item_id: item.id,
-        item_hash: itemHash,
-        occurrence: item.occurrence,
-        action: spec.id,
-        connection: route.id,
-        target_key: target.key,
-        state: 'claimed',
-        outcome: null,
-        attempt: 1,
-        fence: 1,
-        owner: this.deps.owner,
-        heartbeat_at: at,
-        first_probe: null,
-        input: JSON.stringify(prepared.input),
-        output: null,
-        failure: null,
-        token: null,
-        created_at: at,
-      },
-    ]);
+    await insertClaims(tx, [newClaim(this.deps.owner, prepared, itemHash, at)]);
     return { prepared, itemHash, attempt: 1, fence: 1, firstProbe: null, token: null };
   }
 }
