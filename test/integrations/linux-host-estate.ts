@@ -180,8 +180,13 @@ export interface Keys {
   private: string;
   public: string;
 }
+/** One in 250 of the keys that ssh2 makes cannot be read again: it drops a leading zero. */
 export function generateKeys(): Keys {
-  return utils.generateKeyPairSync('ed25519');
+  for (let tries = 0; tries < 10; tries++) {
+    const keys = utils.generateKeyPairSync('ed25519');
+    if (!(utils.parseKey(keys.public) instanceof Error)) return keys;
+  }
+  throw new Error('ssh2 made ten keys that it cannot read');
 }
 
 export function fingerprint(publicKey: string): string {
