@@ -67,7 +67,7 @@ let operations: { id: string; method: string; url: string }[];
 let open: string[];
 const tokens = new Map<Role, string>();
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ api: { failuresPerMinute: 1_000 } });
   const { data } = await server.call<{ paths: Record<string, Record<string, Operation>> }>(
     'GET',
     '/api/v1/openapi.json',
