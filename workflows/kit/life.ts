@@ -4,6 +4,7 @@ import type { Host } from './host';
 import { recur, words } from './phases';
 import { catchUp, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
+import { SET_NAMES } from './scope';
 
 const CLOSE_AGAIN_MS = 5000;
 const HOUR_MS = 3_600_000;
@@ -124,8 +125,7 @@ async function playbookFor(run: Run, playbooks: readonly Playbook[]): Promise<Pl
 
 async function firstLife(run: Run, playbooks: readonly Playbook[]): Promise<void> {
   const playbook = await playbookFor(run, playbooks);
-  for (const name of ['hosts', 'accounts', 'datasets', 'ips', 'files'] as const)
-    for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
+  for (const name of SET_NAMES) for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
   await playbook.run(words(run));
 }
 

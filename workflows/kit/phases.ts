@@ -4,7 +4,7 @@ import { seconds, type Duration } from './duration';
 import type { Order, OrderKind } from './ledger';
 import { pursue } from './pursue';
 import type { Run } from './run';
-import type { LiveSet, Scope } from './scope';
+import type { LiveSet, Scope, SetName } from './scope';
 
 const PHASE_OF: Record<OrderKind, Phase> = {
   collect: 'analysis',
@@ -25,7 +25,7 @@ type PhraseWithout = <T>(title: string, over: LiveSet<T>, make: Make<T>) => Prom
  * known now is settled, and it also meets what joins later, until the incident leaves recovery.
  */
 export interface Words {
-  readonly scope: Pick<Scope, 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files' | 'firstSeen'>;
+  readonly scope: Pick<Scope, SetName | 'firstSeen'>;
   /** Evidence and findings, before anything changes. Goes on beside the playbook after five minutes. */
   readonly collect: PhraseWithout;
   /** What stops the damage. Each effect is leased: nobody forgets it. */
