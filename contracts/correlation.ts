@@ -23,7 +23,7 @@ function isMeaningless(address: string): boolean {
 }
 
 /** Under which keys an incident knows an alert. One host seen as name, FQDN and address has keys in common with itself. */
-export function correlationKeys(alert: Alert, assets: AssetIndex): string[] {
+export function correlationKeys(alert: Pick<Alert, 'entities'>, assets: AssetIndex): string[] {
   const { hosts, accounts, ips, files } = alert.entities;
   const known = hosts.filter((host) => assets.host(host)?.ambient !== true);
   const names = [
@@ -84,7 +84,7 @@ function uniqueByKey<T extends { key: string }>(things: readonly T[]): T[] {
 }
 
 /** What a run may act upon: the alert's entities, resolved against the assets, each once. */
-export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope'] {
+export function resolveScope(alert: Pick<Alert, 'entities'>, assets: AssetIndex): AlertView['scope'] {
   const known = alert.entities.ips
     .map((address) => assets.ip(address))
     .filter((asset) => asset?.kind === 'host' && !asset.ambient) as Asset[];

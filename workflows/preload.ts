@@ -10,6 +10,7 @@ import * as alert from '../contracts/alert';
 import * as assets from '../contracts/assets';
 import * as errors from '../contracts/errors';
 import * as messages from '../contracts/messages';
+import * as question from '../contracts/question';
 import * as values from '../contracts/values';
 
 /**
@@ -36,6 +37,7 @@ const SHARED: readonly object[] = [
   assets,
   errors,
   messages,
+  question,
   values,
 ];
 for (const shared of SHARED) Object.freeze(shared);
