@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json} from './values';
+import type { Json } from './values';
 import { JsonObject, Mode, Role } from './values';
 
 const label = z.string().trim().min(1).max(300);

@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { alertsAfter } from '../../activities/incident';
 import { connectChannels } from '../../channels';
 import { INTEGRATIONS } from '../../integrations';
-import { createPlanner } from '../../planner';
+import { createGraphs, createPlanner } from '../../planner';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
 import { Notifier } from '../../server/notifier';
@@ -59,6 +59,7 @@ export async function startServer(
       sources: SOURCES,
       playbooks: PLAYBOOKS,
     }),
+    graph: createGraphs(PLAYBOOKS),
     witness: () => readWitness(settings.dataDir),
     connected,
     notifier,

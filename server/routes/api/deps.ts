@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Alert } from '../../../contracts/alert';
 import type { PlaybookView } from '../../../contracts/api';
 import type { ChannelConfig, Config } from '../../../contracts/config';
+import type { PlaybookGraph } from '../../../contracts/graph';
 import type { Plan, PlanInput } from '../../../contracts/plan';
 import type { Json } from '../../../contracts/values';
 import type { CorrelateOptions } from '../../../store/correlate';
@@ -19,6 +20,8 @@ export interface ApiDeps {
   correlation: CorrelateOptions;
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
+  /** All ways through a playbook; a CordonError says why there is no picture of them. */
+  graph: (playbook: string) => Promise<PlaybookGraph>;
   /** The alerts of what a source sends; a ZodError or a CordonError says why there are none. */
   readAlerts: (sent: { alert: Json; source?: string | undefined }, now: Date) => Alert[];
   witness: () => SealWitness | undefined;
