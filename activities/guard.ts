@@ -12,6 +12,7 @@ import {
   votesOn,
   type ApprovalItemRow,
 } from '../store/approvals';
+import { askersOf } from '../store/askers';
 import { returnBudget, takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
 import {
@@ -223,17 +224,17 @@ async function answerOf(
   if (asked.status === 'denied') return denied('It was denied.');
   if (asked.status === 'expired') return expired();
   if (asked.status === 'cancelled') return denied('It was taken back: its alert was detached.');
-  const startedBy = /^person:(.*)$/s.exec(context.incident.started_by)?.[1];
   // What cannot be taken back is never decided by a channel, whatever its rows say.
   const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {
     channels: prepared.spec.impact !== 'irreversible',
   });
+  const askers = requirement.noSelfApproval ? await askersOf(context.tx, context.incident.number) : [];
   // Silence means no more than what people were told that it means.
   const silence = asked.requirement['silence'] === 'allow' ? requirement.silence : 'deny';
   const count =
     context.at < asked.expires_at
-      ? countVotes(requirement, votes, startedBy)
-      : countAtExpiry({ ...requirement, silence }, votes, startedBy);
+      ? countVotes(requirement, votes, askers)
+      : countAtExpiry({ ...requirement, silence }, votes, askers);
   switch (count) {
     case 'met':
       return { asked, by: 'people' };

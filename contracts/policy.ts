@@ -46,7 +46,7 @@ export const Requirement = z.discriminatedUnion('kind', [
     ...ASKING,
     /** How long a request stays open, in seconds. */
     timeoutSeconds: z.number().int().min(1),
-    /** Who started the run may not approve. */
+    /** Who started the run, or brought something into it by hand, may not approve. */
     noSelfApproval: z.boolean(),
     /** Who the `owner` of the roles is, by id. */
     owners: z.array(z.string()).optional(),
@@ -326,21 +326,21 @@ interface Powers {
   mayBreakGlass: (vote: Vote) => boolean;
 }
 
-/** What votes can do here, by the roles with which they count. Where the starter may not approve, neither may their delegate. */
-function powersUnder(requirement: Approvals, startedBy: string | undefined): Powers {
+/** What votes can do here, by the roles with which they count. Where who asked for it may not approve, neither may their delegate. */
+function powersUnder(requirement: Approvals, askers: readonly string[]): Powers {
   const { groups, veto, breakGlass, noSelfApproval } = requirement;
-  const notByStarter = noSelfApproval && startedBy !== undefined;
-  const isStarters = (vote: Vote): boolean => vote.person === startedBy || seatOf(vote) === startedBy;
+  const notByAskers = noSelfApproval && askers.length > 0;
+  const isAskers = (vote: Vote): boolean => askers.includes(vote.person) || askers.includes(seatOf(vote));
   const mayApprove = (vote: Vote): boolean =>
     groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role))) &&
-    !(notByStarter && (isStarters(vote) || (!isOwn(vote) && vote.verdict === 'approve')));
+    !(notByAskers && (isAskers(vote) || (!isOwn(vote) && vote.verdict === 'approve')));
   return {
     mayApprove,
     mayDeny: (vote) => mayApprove(vote) || vote.roles.some((role) => veto?.includes(role) === true),
     mayBreakGlass: (vote) =>
       isOwn(vote) &&
       vote.seat === undefined &&
-      !(notByStarter && isStarters(vote)) &&
+      !(notByAskers && isAskers(vote)) &&
       vote.roles.some((role) => breakGlass?.includes(role) === true),
   };
 }
@@ -364,9 +364,9 @@ function standingOf(newest: readonly Vote[]): Vote[] {
   return newest.filter((vote) => seatOf(vote) === vote.person || !here.has(seatOf(vote)));
 }
 
-function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string | undefined): Tally {
+function tally(requirement: Approvals, votes: readonly Vote[], askers: readonly string[]): Tally {
   const seats = requirement.groups.flatMap((group) => Array.from({ length: group.count }, () => group.roles));
-  const powers = powersUnder(requirement, startedBy);
+  const powers = powersUnder(requirement, askers);
   const { mayApprove, mayDeny, mayBreakGlass } = powers;
   const counted = votes.map((vote) => ({ ...vote, roles: rolesOn(requirement, vote) }));
   const newest = newestOf(counted, powers);
@@ -391,9 +391,9 @@ function tally(requirement: Approvals, votes: readonly Vote[], startedBy: string
 }
 
 /** Whether a vote by itself has weight for what it says: an approval could fill a seat, a deny would deny. */
-export function hasWeight(requirement: Requirement, vote: Vote, startedBy?: string): boolean {
+export function hasWeight(requirement: Requirement, vote: Vote, askers: readonly string[] = []): boolean {
   if (requirement.kind !== 'approvals') return false;
-  const { mayApprove, mayDeny } = powersUnder(requirement, startedBy);
+  const { mayApprove, mayDeny } = powersUnder(requirement, askers);
   const counted = { ...vote, roles: rolesOn(requirement, vote) };
   return vote.verdict === 'deny' ? mayDeny(counted) : mayApprove(counted);
 }
@@ -401,19 +401,20 @@ export function hasWeight(requirement: Requirement, vote: Vote, startedBy?: stri
 /**
  * Whether the votes meet the requirement. One deny by somebody who might have approved, or who has a veto, denies the item; else
  * one person who may break the glass, and does, meets it.
- * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where the starter of the run
- * may not approve, a channel that cannot prove who spoke does not count either when a person started it.
+ * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where who asked for it may not
+ * approve (`askers`: who started the run, or brought something into it by hand), a channel that cannot prove who spoke does not
+ * count either when there are such people.
  * A vote in the seat of somebody who delegated counts with that one's roles: a person has one vote, a seat is filled once, and
  * who decides in their own seat is not decided for.
  */
 export function countVotes(
   requirement: Requirement,
   votes: readonly Vote[],
-  startedBy?: string,
+  askers: readonly string[] = [],
 ): 'met' | 'open' | 'denied' {
   if (requirement.kind === 'none') return 'met';
   if (requirement.kind === 'never') return 'denied';
-  return tally(requirement, votes, startedBy).count;
+  return tally(requirement, votes, askers).count;
 }
 
 /**
@@ -423,9 +424,9 @@ export function countVotes(
 export function countAtExpiry(
   requirement: Requirement & { kind: 'approvals' },
   votes: readonly Vote[],
-  startedBy?: string,
+  askers: readonly string[] = [],
 ): 'met' | 'denied' | 'expired' | 'silence_allows' {
-  const { count, opposed } = tally(requirement, votes, startedBy);
+  const { count, opposed } = tally(requirement, votes, askers);
   if (count !== 'open') return count;
   return requirement.silence === 'allow' && !opposed ? 'silence_allows' : 'expired';
 }

@@ -120,7 +120,7 @@ export class Foreteller {
   readonly #scans = new Map<string, { scan: Scan; n: number }>();
   readonly #usedAt: Map<string, number[]>;
   readonly #start: number;
-  readonly #startedBy: string | undefined;
+  readonly #askers: readonly string[];
   #clock = 0;
 
   constructor(private readonly facts: PlanFacts) {
@@ -137,7 +137,8 @@ export class Foreteller {
     this.#incident = incidentRow(facts);
     this.#usedAt = new Map(Object.entries(facts.usedAt).map(([name, times]) => [name, [...times]]));
     this.#start = Date.parse(facts.at);
-    this.#startedBy = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
+    const starter = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
+    this.#askers = starter === undefined ? [] : [starter];
   }
 
   /** What becomes of an item of the wave that was last heard of. */
@@ -179,7 +180,7 @@ export class Foreteller {
       return;
     }
     if (atMs < one.expiresMs) return;
-    if (countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows') {
+    if (countAtExpiry(requirement, [], this.#askers) === 'silence_allows') {
       one.answer = undefined;
       this.#effect(one, prepared, atMs);
       return;
@@ -351,10 +352,10 @@ export class Foreteller {
       people.map(({ id, roles }) => ({ person: id, roles, verdict }));
     const whoAlone = (verdict: Vote['verdict'], count: 'met' | 'denied'): string[] =>
       saying(verdict)
-        .filter((vote) => requirements.some((one) => countVotes(one, [vote], this.#startedBy) === count))
+        .filter((vote) => requirements.some((one) => countVotes(one, [vote], this.#askers) === count))
         .map(({ person }) => person);
     return {
-      canBeMet: requirements.every((one) => countVotes(one, saying('approve'), this.#startedBy) === 'met'),
+      canBeMet: requirements.every((one) => countVotes(one, saying('approve'), this.#askers) === 'met'),
       // Who may decide may deny, and one deny denies.
       people: whoAlone('deny', 'denied'),
       breakGlass: whoAlone('break_glass', 'met'),

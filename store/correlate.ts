@@ -3,6 +3,7 @@ import type { Alert } from '../contracts/alert';
 import type { AssetIndex } from '../contracts/assets';
 import { correlationKeys, resolveScope, soughtKeys, targetKeys } from '../contracts/correlation';
 import { drillTitle } from '../contracts/drill';
+import { noteAsker } from './askers';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -204,6 +205,7 @@ async function joinIncident(
       update: row.incident === incident.number,
       ...(row.requested === null ? {} : { reason: row.requested.reason }),
     };
+    if (row.requested !== null) await noteAsker(tx, incident.number, row.requested.person, at);
     const actor = row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
     entries.push({ incident: incident.number, at, actor, kind: 'alert_joined', data });
   }

@@ -4,6 +4,7 @@ import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
 import { channelMayDecide, countVotes, hasWeight, Requirement } from '../contracts/policy';
 import type { Role } from '../contracts/values';
+import { askersOf } from './askers';
 import { canonicalHash } from './canonical';
 import { seatsLentTo, type LentSeat } from './delegations';
 import { appendJournal } from './journal';
@@ -43,16 +44,6 @@ export type Decided = Omit<DecisionInput, 'verdict'> & { verdict: DecisionInput[
 /** An item as far as its requirement goes. */
 type Asked = Pick<Row<'approval_items'>, 'item_hash' | 'requirement'>;
 
-/** The person who started an incident; undefined when none did. */
-async function starterOf(tx: Tx, incident: string): Promise<string | undefined> {
-  const { started_by } = await tx
-    .selectFrom('incidents')
-    .select('started_by')
-    .where('number', '=', incident)
-    .executeTakeFirstOrThrow();
-  return /^person:(.*)$/s.exec(started_by)?.[1];
-}
-
 /** Items that the policy does not let this person have done alone. The same count as the guard's says so. */
 async function unbroken(
   tx: Tx,
@@ -60,11 +51,11 @@ async function unbroken(
   { person, roles }: Voice,
   items: readonly Asked[],
 ): Promise<string[]> {
-  const startedBy = await starterOf(tx, incident);
+  const askers = await askersOf(tx, incident);
   return items
     .filter(({ requirement }) => {
       const vote = { person, roles, verdict: 'break_glass' as const };
-      return countVotes(Requirement.parse(requirement), [vote], startedBy) !== 'met';
+      return countVotes(Requirement.parse(requirement), [vote], askers) !== 'met';
     })
     .map(({ item_hash }) => item_hash);
 }
@@ -101,14 +92,14 @@ async function takeSeats(
   if (wanted === person) return seats;
   const lent = await seatsLentTo(tx, person, at);
   if (wanted === undefined && lent.length === 0) return seats;
-  const startedBy = await starterOf(tx, request.incident);
+  const askers = await askersOf(tx, request.incident);
   const present = await presentAt(tx, request.id);
   const weighs = ({ requirement }: Asked, seat?: LentSeat): boolean => {
     const vote =
       seat === undefined
         ? { person, roles, verdict }
         : { person, roles: seat.roles, verdict, seat: seat.person };
-    return hasWeight(Requirement.parse(requirement), vote, startedBy);
+    return hasWeight(Requirement.parse(requirement), vote, askers);
   };
   if (wanted !== undefined) {
     const seat = lent.find((one) => one.person === wanted);

@@ -49,7 +49,7 @@ function lockOut(require: Asking, people: readonly Person[], owners: readonly st
       return `it needs ${String(needed)} different people${whose}, and those there are can never fill every seat: add people, or ask for fewer`;
     if (!require.noSelfApproval) continue;
     const starters = people.filter(({ roles }) => roles.some((role) => MAY_START.includes(role)));
-    const alone = starters.find(({ id }) => countVotes(requirement, votes, id) !== 'met');
+    const alone = starters.find(({ id }) => countVotes(requirement, votes, [id]) !== 'met');
     if (alone !== undefined)
       return `it needs ${String(needed)} different people${whose}, and when ${alone.id} started the incident, who may then not approve, the others can never fill every seat: add people, or take noSelfApproval away`;
   }

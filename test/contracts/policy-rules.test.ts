@@ -159,8 +159,8 @@ describe('a veto', () => {
   });
   test('is also the starter’s, who may not approve', () => {
     const own = { ...requirement, noSelfApproval: true, veto: ['lead' as const] };
-    expect(countVotes(own, [says('lea', ['lead'], 'deny')], 'lea')).toBe('denied');
-    expect(countVotes(own, [says('lea', ['lead'])], 'lea')).toBe('open');
+    expect(countVotes(own, [says('lea', ['lead'], 'deny')], ['lea'])).toBe('denied');
+    expect(countVotes(own, [says('lea', ['lead'])], ['lea'])).toBe('open');
   });
 });
 

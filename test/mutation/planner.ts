@@ -62,14 +62,14 @@ export const PLANNER: readonly Mutant[] = [
     ],
     [
       'silence that allows',
-      "countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows'",
+      "countAtExpiry(requirement, [], this.#askers) === 'silence_allows'",
       'false',
       FORETOLD,
       'what silence allows',
     ],
     [
       'who may answer',
-      'countVotes(one, [vote], this.#startedBy) === count',
+      'countVotes(one, [vote], this.#askers) === count',
       'one.groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role)))',
       FORETOLD,
       'the seat of an owner',

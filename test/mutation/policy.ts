@@ -63,7 +63,7 @@ export const POLICIES: readonly Mutant[] = [
     ],
     [
       'seats without the starter',
-      "countVotes(requirement, votes, id) !== 'met'",
+      "countVotes(requirement, votes, [id]) !== 'met'",
       'false && id',
       LOAD,
       'whoever starts it is needed',
@@ -134,8 +134,8 @@ export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
     [
       'not who started it',
-      'vote.person === startedBy || seatOf(vote)',
-      'seatOf(vote)',
+      'askers.includes(vote.person) || ',
+      '',
       QUORUM,
       'counts as a slow and plain count does',
     ],
@@ -172,7 +172,7 @@ export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
     [
       'nor who sits for who started it',
-      ' || seatOf(vote) === startedBy',
+      ' || askers.includes(seatOf(vote))',
       '',
       QUORUM,
       'counts as a slow and plain count does',

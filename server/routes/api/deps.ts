@@ -40,4 +40,11 @@ export const Idempotency = z.object({
     .optional(),
 });
 
+/** The key of a request, if it has one. */
+export const keyOf = (header: (name: string) => string | undefined): string | undefined =>
+  Idempotency.parse({ 'Idempotency-Key': header('idempotency-key') })['Idempotency-Key'];
+
+export const keyReused = (): Problem =>
+  new Problem(409, 'Conflict', 'This Idempotency-Key was used for another request.');
+
 export const notFound = (what: string): Problem => new Problem(404, 'Not found', `There is no such ${what}.`);
