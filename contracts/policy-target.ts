@@ -1,4 +1,5 @@
 import type { Asset } from './assets';
+import { CATEGORIES } from './alert';
 import { requirementFor, type Policy, type PolicyFacts, type Requirement } from './policy';
 
 /** How much is asked for: what might be one of several things is treated as the one that asks for most. */
@@ -21,16 +22,40 @@ export interface PolicyTarget {
   mayBe: readonly Asset[];
 }
 
-/** What the policy requires of an item on a target, and the facts by which it does. Where it may be several assets, the most. */
+type Known = Omit<PolicyFacts, 'criticality' | 'targetTags' | 'owner'>;
+
+/** What an incident may be of which no alert tells the confidence, or that has no alert: one for each answer that a rule may give. */
+function sureOf({ rules }: Policy, known: Known): Known[] {
+  const edges = rules.flatMap(({ when: { minConfidence = 0, maxConfidence = 100 } }) => [
+    minConfidence,
+    maxConfidence + 1,
+  ]);
+  const confidences =
+    known.confidence === null
+      ? [...new Set([0, ...edges])].filter((edge) => edge <= 100)
+      : [known.confidence];
+  const asked = rules.some(({ when }) => when.incidentCategory !== undefined);
+  const categories =
+    asked && known.incidentCategories.length === 0
+      ? CATEGORIES.map((one) => [one])
+      : [known.incidentCategories];
+  return confidences.flatMap((confidence) =>
+    categories.map((incidentCategories) => ({ ...known, confidence, incidentCategories })),
+  );
+}
+
+/** What the policy requires of an item on a target, and the facts by which it does. Where it may be several assets,
+ * or what the incident is is not known, the most. */
 export function requirementOn(
   policy: Policy,
-  known: Omit<PolicyFacts, 'criticality' | 'targetTags' | 'owner'>,
+  known: Known,
   { asset, mayBe }: PolicyTarget,
 ): { requirement: Requirement; facts: PolicyFacts } {
   return (asset === undefined ? [undefined, ...mayBe] : [asset])
-    .map((one) => {
+    .flatMap((one) => sureOf(policy, known).map((sure) => ({ one, sure })))
+    .map(({ one, sure }) => {
       const facts: PolicyFacts = {
-        ...known,
+        ...sure,
         criticality: one?.criticality ?? 3,
         targetTags: one?.tags ?? [],
         owner: one?.owner,

@@ -7,6 +7,7 @@ import type { CallContext } from '../../contracts/integration';
 import { INTEGRATIONS } from '../../integrations';
 import { SOURCES } from '../../sources';
 import { isDatabaseAway, openStore, type Store } from '../../store/store';
+import { PLAYBOOKS } from '../../workflows/registry';
 import type { Settings } from '../../temporal-config/env';
 import type { Cleanups } from './cleanups';
 import { checkConfig, readConfigFile } from './load-config';
@@ -65,7 +66,7 @@ export function loadConfig(
   settings: Pick<Settings, 'configFile'>,
   { raw = readConfigFile(settings.configFile), env = {} }: { raw?: unknown; env?: NodeJS.ProcessEnv } = {},
 ): { config: Config; assets: AssetIndex } {
-  const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS };
+  const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS, playbooks: PLAYBOOKS };
   const config = checkConfig(raw, settings.configFile, known, { ...env, ...process.env });
   return { config, assets: new AssetIndex(config.assets) };
 }

@@ -51,7 +51,7 @@ export async function startServer(
     store,
     config,
     sources: SOURCES,
-    playbooks: PLAYBOOKS.map(({ id, version, title }) => ({ id, version, title })),
+    playbooks: PLAYBOOKS.map(({ id, version, title, authors = [] }) => ({ id, version, title, authors })),
     plan: createPlanner({
       store,
       config,
