@@ -129,7 +129,14 @@ export type Detached = z.infer<typeof Detached>;
 
 export const Decided = z.object({
   decisionId: z.string(),
-  items: z.array(z.object({ itemHash: z.string(), status: z.enum(['recorded', 'repeated', 'too_late']) })),
+  items: z.array(
+    z.object({
+      itemHash: z.string(),
+      status: z.enum(['recorded', 'repeated', 'too_late']),
+      /** It is recorded and has no weight by itself: why, in words. */
+      doesNotCount: z.string().optional(),
+    }),
+  ),
 });
 
 /** A channel, and what has become of what it was to tell. */

@@ -1,5 +1,4 @@
 import type { Asset } from './assets';
-import { CATEGORIES } from './alert';
 import { requirementFor, type Policy, type PolicyFacts, type Requirement } from './policy';
 
 /** How much is asked for: what might be one of several things is treated as the one that asks for most. */
@@ -24,38 +23,29 @@ export interface PolicyTarget {
 
 type Known = Omit<PolicyFacts, 'criticality' | 'targetTags' | 'owner'>;
 
-/** What an incident may be of which no alert tells the confidence, or that has no alert: one for each answer that a rule may give. */
-function sureOf({ rules }: Policy, known: Known): Known[] {
+/** Confidences that an incident may have of which no alert tells one: one for each answer that a rule may give. */
+function confidencesOf({ rules }: Policy, { confidence }: Known): number[] {
+  if (confidence !== null) return [confidence];
   const edges = rules.flatMap(({ when: { minConfidence = 0, maxConfidence = 100 } }) => [
     minConfidence,
     maxConfidence + 1,
   ]);
-  const confidences =
-    known.confidence === null
-      ? [...new Set([0, ...edges])].filter((edge) => edge <= 100)
-      : [known.confidence];
-  const asked = rules.some(({ when }) => when.incidentCategory !== undefined);
-  const categories =
-    asked && known.incidentCategories.length === 0
-      ? CATEGORIES.map((one) => [one])
-      : [known.incidentCategories];
-  return confidences.flatMap((confidence) =>
-    categories.map((incidentCategories) => ({ ...known, confidence, incidentCategories })),
-  );
+  return [...new Set([0, ...edges])].filter((edge) => edge <= 100);
 }
 
 /** What the policy requires of an item on a target, and the facts by which it does. Where it may be several assets,
- * or what the incident is is not known, the most. */
+ * or no alert tells the confidence, the most. */
 export function requirementOn(
   policy: Policy,
   known: Known,
   { asset, mayBe }: PolicyTarget,
 ): { requirement: Requirement; facts: PolicyFacts } {
   return (asset === undefined ? [undefined, ...mayBe] : [asset])
-    .flatMap((one) => sureOf(policy, known).map((sure) => ({ one, sure })))
-    .map(({ one, sure }) => {
+    .flatMap((one) => confidencesOf(policy, known).map((confidence) => ({ one, confidence })))
+    .map(({ one, confidence }) => {
       const facts: PolicyFacts = {
-        ...sure,
+        ...known,
+        confidence,
         criticality: one?.criticality ?? 3,
         targetTags: one?.tags ?? [],
         owner: one?.owner,

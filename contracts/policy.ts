@@ -169,7 +169,7 @@ export interface PolicyFacts {
    * asks for most holds (`requirementOn`).
    */
   confidence: number | null;
-  /** Categories of the incident's attached alerts; with none it may be any, as above. */
+  /** Categories of the incident's attached alerts; none once all were detached, and then no rule by category is about it. */
   incidentCategories: readonly AlertCategory[];
   /** Authors of the version of the playbook that runs; null where it is not known who they are. */
   authors: readonly string[] | null;

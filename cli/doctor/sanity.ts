@@ -21,7 +21,10 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   if (missing.length > 0) {
     const roles = missing.map((group) => group.roles.join(' or ')).join(', ');
     if (one.require.unheld === 'refuse')
-      return ok(what, `nobody is ${roles}: what it is about is refused until somebody in people has the role`);
+      return ok(
+        what,
+        `nobody is ${roles}: what it is about is refused until somebody in people has the role`,
+      );
     return {
       status: 'broken',
       what,

@@ -252,6 +252,10 @@ test('a person lends their seat, another decides in it, and it is taken back', a
     as: 'vera',
   });
   expect(explained.out).toContain(`Asked: 1 of lead: lea; bo for lea until ${String(lent['until'])}\n`);
+  const alone = await cordon(['approvals', 'approve', asked, '--for', 'bo'], { as: 'bo' });
+  expect(alone.out).toBe(
+    'approve: 1 item(s). Recorded; 1 of them do not count: this needs 1 lead; bo is analyst.\n',
+  );
   const approve = ['approvals', 'approve', asked, '--for', 'lea'];
   expect(await cordon(approve, { as: 'bo' })).toMatchObject({ code: 0, out: 'approve: 1 item(s).\n' });
   expect((await cordon(['approvals', 'show', asked])).out).toContain('bo for lea: approve (api)');

@@ -110,8 +110,8 @@ describe('category of the incident', () => {
       "the incident's alerts are about malware, not insider",
     );
   });
-  test('of an incident without alerts may be any: what asks for most holds', () => {
-    expect(requirementOn(gated, facts({ incidentCategories: [] }), NO_ASSET).requirement.why).toBe('insider');
+  test('of an incident whose alerts were all detached is none', () => {
+    expect(requirementOn(gated, facts({ incidentCategories: [] }), NO_ASSET).requirement.why).toBe('else');
   });
   test('a gate that comes first stays, whatever else joins the incident', () => {
     fc.assert(
