@@ -11,6 +11,7 @@ import { escalateDue } from '../store/escalations';
 import { readAlerts, updateIncident } from './incident';
 import { LeaseKeeper } from './leases';
 import { pollSource } from './poll-source';
+import { startScheduledDrill } from './start-drill';
 import { WaveRunner, type WaveCall } from './run-wave';
 import type { RunnerDeps } from './runner-types';
 
@@ -69,6 +70,7 @@ export function createActivities(
     releaseLease: (input) => leases.release(input),
     auditLeases: ({ audit }) => new LeaseAuditor(deps, runner.gates, callOf()).run(audit),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
+    startDrill: (input) => startScheduledDrill(deps, input),
     close: () => runner.close(),
   };
 }

@@ -31,12 +31,22 @@ export interface AppDeps {
   store: Store;
   config: Pick<
     Config,
-    'sources' | 'channels' | 'blocklists' | 'assets' | 'policy' | 'correlation' | 'connections' | 'budgets'
+    | 'sources'
+    | 'channels'
+    | 'blocklists'
+    | 'assets'
+    | 'policy'
+    | 'correlation'
+    | 'connections'
+    | 'budgets'
+    | 'drills'
   >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
+  /** When a scheduled drill starts next, ISO 8601; null when it is not known. */
+  nextDrillAt?: (drill: string) => Promise<string | null>;
   witness: () => SealWitness | undefined;
   /** The channels that tell people, and what tells them; none where this process tells nobody. */
   connected?: ReadonlyMap<string, ConnectedChannel>;
@@ -127,6 +137,7 @@ export function createApp(deps: AppDeps): Express {
     },
     plan: deps.plan,
     readAlerts: (sent, now) => alertsOf(sent, config.sources, deps.sources, now.getTime()),
+    nextDrillAt: deps.nextDrillAt,
     witness: deps.witness,
     channels: config.channels,
     notifier,

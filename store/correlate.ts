@@ -5,7 +5,7 @@ import { correlationKeys, resolveScope, soughtKeys, targetKeys } from '../contra
 import { drillTitle } from '../contracts/drill';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
-import type { Row } from './schema';
+import type { ManualRequest, Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
 export interface CorrelateOptions {
@@ -204,7 +204,7 @@ async function joinIncident(
       update: row.incident === incident.number,
       ...(row.requested === null ? {} : { reason: row.requested.reason }),
     };
-    const actor = row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
+    const actor = row.requested === null ? `source:${row.data.source}` : whoAsked(row.requested);
     entries.push({ incident: incident.number, at, actor, kind: 'alert_joined', data });
   }
   for (const other of others) {
@@ -347,6 +347,10 @@ export function signalAgain(store: Store): Promise<number> {
   });
 }
 
+/** A person, or the schedule that started a drill in nobody's name. */
+const whoAsked = ({ person, schedule = '' }: ManualRequest): string =>
+  person === null ? `schedule:${schedule}` : `person:${person}`;
+
 async function openIncident(
   tx: Tx,
   group: Pending[],
@@ -394,7 +398,7 @@ async function openIncident(
       severity: worst.row.data.severity,
       policy_version: options.policyVersion,
       playbook: requested?.playbook ?? null,
-      started_by: requested === null ? `source:${worst.row.data.source}` : `person:${requested.person}`,
+      started_by: requested === null ? `source:${worst.row.data.source}` : whoAsked(requested),
       opened_at: at,
       updated_at: at,
       last_alert_at: at,

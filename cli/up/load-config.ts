@@ -170,6 +170,7 @@ function duplicates(config: Config): string[] {
     'assets',
     'budgets',
     'maintenance',
+    'drills',
   ] as const) {
     const seen = new Set<string>();
     for (const { id } of config[list]) {

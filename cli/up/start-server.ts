@@ -15,6 +15,7 @@ import { readWitness } from '../../store/seals';
 import { PLAYBOOKS } from '../../workflows/registry';
 import type { Base } from './base';
 import { letPeopleIn } from './people';
+import { nextDrillAt } from './schedules';
 
 /** How long requests that are under way may take to end when the process is told to stop. */
 const DRAIN_MS = 5_000;
@@ -59,6 +60,7 @@ export async function startServer(
       sources: SOURCES,
       playbooks: PLAYBOOKS,
     }),
+    nextDrillAt: (drill) => nextDrillAt(client, drill),
     witness: () => readWitness(settings.dataDir),
     connected,
     notifier,

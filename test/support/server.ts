@@ -84,6 +84,7 @@ export async function startTestServer(
       { id: 'malware_on_endpoint', version: 1, title: 'Malware' },
     ],
     plan: planner(own, config),
+    nextDrillAt: () => Promise.resolve('2026-07-01T07:00:00.000Z'),
     witness: () => undefined,
     connected,
     notifier,
