@@ -16,13 +16,14 @@ import { memoryStore } from '../support/store';
 
 let env: PlaybookEnv;
 let store: Store;
-beforeAll(async () => {
+// A server for each: what a run that was ended leaves behind would hold the next one's clock.
+beforeEach(async () => {
   env = await PlaybookEnv.start();
   // One clock: what the database takes for now is what Temporal does.
   store = await memoryStore({ now: async () => new Date(await env.env.currentTimeMs()) });
   await savePerson(store, { id: 'ciso', name: 'ciso', roles: ['lead'] });
 }, 120_000);
-afterAll(async () => {
+afterEach(async () => {
   await env.stop();
   await store.close();
 });
@@ -108,18 +109,21 @@ async function waiting(silence: 'deny' | 'allow', during: (waited: Waited) => Pr
         .execute();
     await eventually(async () => (await requests()).length > 0, 'it asked');
     const request = (await requests())[0]?.id ?? '';
-    await during({
-      number,
-      request,
-      world,
-      handle,
-      status: async () => (await requests())[0]?.status ?? '',
-      later: async (hours) => {
-        await env.env.sleep(`${hours} hours`);
-        await activities.sweepLeases();
-      },
-    });
-    await handle.terminate().catch(() => undefined);
+    try {
+      await during({
+        number,
+        request,
+        world,
+        handle,
+        status: async () => (await requests())[0]?.status ?? '',
+        later: async (hours) => {
+          await env.env.sleep(`${hours} hours`);
+          await activities.sweepLeases();
+        },
+      });
+    } finally {
+      await handle.terminate().catch(() => undefined);
+    }
   });
   await activities.close();
 }
@@ -133,8 +137,7 @@ const BOTH = [
   [['oncall'], []],
   [['ciso'], ['pager']],
 ];
-const isolated = (world: World): boolean =>
-  [...world.inForce].some((one) => JSON.stringify(one).includes('ws-1'));
+const isolated = (world: World): boolean => [...world.inForce].some((one) => /isolat.*ws-1/.test(one));
 
 test('three days, two escalations: whom the second one told approves, and it is done', async () => {
   await waiting('deny', async ({ number, request, world, status, handle, later }) => {
@@ -180,7 +183,8 @@ test('three days of silence allow where the rule says so, and not an hour before
   await waiting('allow', async ({ request, world, status, later }) => {
     await later(71);
     expect([await status(), isolated(world), await told(request)]).toEqual(['pending', false, BOTH]);
-    await later(2);
+    // The run looks again at the end, and once more when it is past.
+    for (let looks = 0; looks < 20 && !isolated(world); looks++) await later(0.2);
     await eventually(() => isolated(world), 'the host was cut off');
     expect(await status()).toBe('approved');
   });
