@@ -29,7 +29,7 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
 import { forbiddenBy, holdsOn, refusalOf } from './checks';
-import { requirementOf, withCleanCheck } from './requirement';
+import { requirementOf, withCleanCheck, type IncidentFacts } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
@@ -47,6 +47,8 @@ export interface GuardContext {
   readonly at: Date;
   readonly incident: Row<'incidents'>;
   readonly policy: Policy;
+  /** From SQL and this build's playbooks. */
+  readonly about: IncidentFacts;
   readonly killSwitch: boolean;
   /** Targets that left the incident with a detached alert. */
   readonly detached: ReadonlySet<string>;
@@ -161,7 +163,7 @@ async function decide(
   const requirement = await withCleanCheck(
     tx,
     prepared,
-    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at),
+    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at, context.about),
   );
   const forbidden = forbiddenBy(requirement);
   if (forbidden !== undefined) return refuse(context, prepared, forbidden.status, forbidden.failure);

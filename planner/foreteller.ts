@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { ConnectionRegistry } from '../activities/connections';
 import { forbiddenBy, holdsOn, refusalOf, type Refusal } from '../activities/checks';
 import { prepareAction, releaseOf } from '../activities/prepare';
-import { cleanCheck, inRequests, requirementOf, type Scan } from '../activities/requirement';
+import {
+  cleanCheck,
+  inRequests,
+  requirementOf,
+  type IncidentFacts,
+  type Scan,
+} from '../activities/requirement';
 import type { Prepared } from '../activities/runner-types';
 import { actionSpec, type ActionCall } from '../contracts/actions';
 import { AssetIndex } from '../contracts/assets';
@@ -84,6 +90,16 @@ function incidentRow(facts: PlanFacts): Row<'incidents'> {
   };
 }
 
+function aboutIncident({ alerts, authors, people }: PlanFacts): IncidentFacts {
+  const told = alerts.flatMap(({ confidence }) => confidence ?? []);
+  return {
+    confidence: told.length === 0 ? null : Math.max(...told),
+    incidentCategories: [...new Set(alerts.map(({ category }) => category))],
+    authors,
+    heldRoles: [...new Set(people.flatMap(({ roles }) => roles))],
+  };
+}
+
 /** A refusal as a plan names it; what the guard refuses for another reason is no thing that a run may ask for. */
 const VERDICTS: Partial<Record<Failure['type'], Verdict>> = {
   approval_denied: 'never',
@@ -121,6 +137,7 @@ export class Foreteller {
   readonly #usedAt: Map<string, number[]>;
   readonly #start: number;
   readonly #askers: readonly string[];
+  readonly #about: IncidentFacts;
   #clock = 0;
 
   constructor(private readonly facts: PlanFacts) {
@@ -139,6 +156,7 @@ export class Foreteller {
     this.#start = Date.parse(facts.at);
     const starter = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
     this.#askers = starter === undefined ? [] : [starter];
+    this.#about = aboutIncident(facts);
   }
 
   /** What becomes of an item of the wave that was last heard of. */
@@ -281,7 +299,7 @@ export class Foreteller {
 
   #requirementOf(prepared: Prepared, atMs: number): Requirement {
     const at = new Date(this.#start + atMs);
-    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at);
+    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at, this.#about);
     const { lease, item } = prepared;
     if (lease === undefined || !item.onlyWhenClean) return requirement;
     const since = this.#held.get(`${lease.action}|${lease.target_key}`)?.since ?? 0;

@@ -21,6 +21,7 @@ const MAY: Readonly<Record<string, readonly Role[]>> = {
   listContainments: everybody,
   getContainmentAudit: everybody,
   getDrillReport: everybody,
+  listDrills: everybody,
   listDelegations: everybody,
   listPeople: everybody,
   listPlaybooks: everybody,
