@@ -8,7 +8,7 @@ const TICKETING = 'test/integrations/simulated-ticketing.test.ts';
 /** What twelve playbooks act upon, and the products that pretend it. */
 export const CATALOGUE: readonly Mutant[] = [
   ...of('activities/untouchable.ts', [
-    ['own domains', "  'network.block_domain',\n", '', PROTECTED, '{"domain":"Corp.Example.com"}'],
+    ['own domains', "  'network.block_domain',\n", '', PROTECTED, '{"domain":"mail.corp.example.com"}'],
     [
       'own web addresses',
       "  'network.block_url',\n",
