@@ -53,7 +53,8 @@ const BEHAVIOUR: Behaviour<FirewallState> = {
     redirect_traffic: () => ({ through: 'scrubbing-1' }),
   },
   ended(state, verb, host, { detail }) {
-    if (verb === 'segment_host') state.segments[host] = String(detail['from']);
+    const { from } = detail;
+    if (verb === 'segment_host' && typeof from === 'string') state.segments[host] = from;
   },
   jobs: {
     measure_traffic(state, host) {

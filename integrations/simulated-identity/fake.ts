@@ -55,7 +55,7 @@ const change = (action: string, apply: Change): FakeRoute<IdentityState> => [
 ];
 
 const of = <K extends keyof Holdings>(state: IdentityState, name: string, what: K): Holdings[K] =>
-  state.holdings[name]?.[what] ?? ([] as unknown as Holdings[K]);
+  state.holdings[name]?.[what] ?? [];
 const keep = (state: IdentityState, name: string, holdings: Partial<Holdings>): void => {
   state.holdings[name] = { ...state.holdings[name], ...holdings };
 };

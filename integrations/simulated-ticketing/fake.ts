@@ -19,7 +19,7 @@ const BEHAVIOUR: Behaviour<TicketingState> = {
   jobs: {
     open(state, _target, { title }) {
       const ticket = `SIM-${String(state.tickets.length + 1)}`;
-      state.tickets.push({ id: ticket, title: String(title) });
+      state.tickets.push({ id: ticket, title: typeof title === 'string' ? title : '' });
       return { ticket };
     },
     send(state, _target, { to }) {

@@ -87,7 +87,7 @@ contractSuite<World>({
       'endpoint.block_hash',
       { sha256: DROPPER },
       {
-        check: (_output, { fake }) => expect(mayRun(fake.state() as EdrState, DROPPER)).toBe(false),
+        check: (_output, { fake }) => expect(mayRun(fake.state(), DROPPER)).toBe(false),
       },
     ),
     'endpoint.delete_file': effectCase(
@@ -96,9 +96,7 @@ contractSuite<World>({
       {
         listed: false,
         check: (_output, { fake }) =>
-          expect((fake.state() as EdrState).devices[0]!.files.map((file) => file.path)).toEqual([
-            '/etc/hosts',
-          ]),
+          expect(fake.state().devices[0]!.files.map((file) => file.path)).toEqual(['/etc/hosts']),
       },
     ),
   },
