@@ -11,6 +11,7 @@ import { escalateDue } from '../store/escalations';
 import { readAlerts, updateIncident } from './incident';
 import { LeaseKeeper } from './leases';
 import { pollSource } from './poll-source';
+import { askQuestion, widenScope } from './questions';
 import { WaveRunner, type WaveCall } from './run-wave';
 import type { RunnerDeps } from './runner-types';
 
@@ -60,6 +61,14 @@ export function createActivities(
     updateIncident: async (input) => {
       own(input.incident);
       return updateIncident(deps, input);
+    },
+    askQuestion: async (input) => {
+      own(input.incident);
+      return askQuestion(deps.store, input);
+    },
+    widenScope: async (input) => {
+      own(input.incident);
+      return widenScope(deps, input);
     },
     rollBack: async (input) => {
       own(input.incident);

@@ -5,6 +5,7 @@ import { CordonError } from '../contracts/errors';
 import type { Command, IncidentUpdate } from '../contracts/messages';
 import { endPretence } from '../store/drills';
 import { appendJournal, type NewEntry } from '../store/journal';
+import { withdrawQuestions } from '../store/questions';
 import { inTransaction, type Store } from '../store/store';
 import { writeProgress } from './progress';
 import type { RunnerDeps } from './runner-types';
@@ -109,6 +110,7 @@ export async function updateIncident(
         .set({ status: 'closed', phase: 'closed', closed_at: at, updated_at: at, verdict })
         .where('number', '=', input.incident)
         .execute();
+      await withdrawQuestions(tx, input.incident);
       tell(actor, 'incident_closed', { verdict, reason });
       if (incident.mode === 'drill') entries.push(...(await endPretence(tx, input.incident, at)));
     }

@@ -1,8 +1,9 @@
 import { drillTitle } from '../contracts/drill';
-import type { Progress } from '../contracts/messages';
+import type { Progress, Telling } from '../contracts/messages';
 import type { NewEntry } from '../store/journal';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
+import { newTellings } from '../store/tellings';
 
 /**
  * Writes what a run tells of itself: phase, playbook, what needs a person. Returns what the caller has to journal in the
@@ -41,6 +42,7 @@ export async function writeProgress(
   if (progress.title !== undefined)
     set.title = incident.mode === 'drill' ? drillTitle(progress.title) : progress.title;
   if (progress.summary !== undefined) set.summary = JSON.stringify(progress.summary);
+  for (const [kind, data] of await newlyTold(tx, incident.number, progress.told ?? [])) tell(kind, data);
   if (Object.keys(set).length === 0) return entries;
   await tx
     .updateTable('incidents')
@@ -48,4 +50,29 @@ export async function writeProgress(
     .where('number', '=', incident.number)
     .execute();
   return entries;
+}
+
+/** What the run tells for the first time, as journal entries. */
+async function newlyTold(
+  tx: Tx,
+  incident: string,
+  told: readonly Telling[],
+): Promise<[NewEntry['kind'], NewEntry['data']][]> {
+  const fresh = await newTellings(
+    tx,
+    incident,
+    told.map(({ n }) => n),
+  );
+  return told.filter(({ n }) => fresh.has(n)).map(entryOf);
+}
+
+function entryOf(telling: Telling): [NewEntry['kind'], NewEntry['data']] {
+  switch (telling.kind) {
+    case 'branch':
+      return ['branch_taken', { title: telling.title, taken: telling.taken }];
+    case 'note':
+      return ['note_added', { text: telling.text }];
+    case 'playbook':
+      return ['playbook_joined', { playbook: telling.playbook }];
+  }
 }

@@ -160,6 +160,20 @@ const Ours = z
       .url({ protocol: /^https?$/ })
       .transform((url) => url.replace(/\/+$/, ''))
       .optional(),
+    api: z
+      .object({
+        /** Calls of one person in a minute, in each server process; more are answered 429. */
+        callsPerMinute: z.number().int().min(10).max(1_000_000).default(1200),
+        /** Calls from one address in a minute that have no good token. */
+        failuresPerMinute: z.number().int().min(5).max(1_000_000).default(100),
+        /**
+         * Proxies in front of the server whose `X-Forwarded-For` is believed: how many, or their addresses.
+         * https://expressjs.com/en/guide/behind-proxies.html
+         */
+        trustProxy: z.union([z.number().int().min(0).max(10), z.array(z.string().min(1)).min(1)]).default(0),
+      })
+      .strict()
+      .prefault({}),
     blocklists: z.array(ServedBlocklist).default([]),
     people: z.array(PersonConfig).default([]),
     assets: z.array(Asset).default([]),

@@ -55,7 +55,7 @@ const ownKeys = (keys: readonly CloudKeyRef[], assets: AssetIndex): CloudKeyRef[
  * Keys of mail and cloud. A sender, a web address and a process are in many unrelated alerts: by these nothing is correlated. Nor by
  * a domain, unless the alert says that it is where the attacker commands from: content networks are in everything.
  */
-function otherKeys({ category, entities }: Alert, assets: AssetIndex): string[] {
+function otherKeys({ category, entities }: Named, assets: AssetIndex): string[] {
   const { messages = [], keys = [], buckets = [] } = entities;
   const domains = category === 'command_and_control' ? entities.domains : [];
   return [
@@ -75,8 +75,11 @@ function foreignDomains(domains: readonly string[], assets: AssetIndex): string[
   return [...new Set(ascii)].filter((domain) => assets.domainsLike(domain).length === 0);
 }
 
+/** An alert, or what a run has found, which has no category. */
+type Named = Pick<Alert, 'entities'> & Partial<Pick<Alert, 'category'>>;
+
 /** Under which keys an incident knows an alert. One host seen as name, FQDN and address has keys in common with itself. */
-export function correlationKeys(alert: Alert, assets: AssetIndex): string[] {
+export function correlationKeys(alert: Named, assets: AssetIndex): string[] {
   const { hosts, accounts, ips, files } = alert.entities;
   const known = hosts.filter((host) => assets.host(host)?.ambient !== true);
   const names = [
@@ -140,7 +143,7 @@ function uniqueByKey<T extends { key: string }>(things: readonly T[]): T[] {
 }
 
 /** What a run may act upon: the alert's entities, resolved against the assets, each once. */
-export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope'] {
+export function resolveScope(alert: Pick<Alert, 'entities'>, assets: AssetIndex): AlertView['scope'] {
   const known = alert.entities.ips
     .map((address) => assets.ip(address))
     .filter((asset) => asset?.kind === 'host' && !asset.ambient) as Asset[];
@@ -183,7 +186,11 @@ export function resolveScope(alert: Alert, assets: AssetIndex): AlertView['scope
 type Others = Omit<AlertView['scope'], 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files'>;
 
 /** What is not a machine or an account of ours. What the assets know to be ours is no indicator, and is left out. */
-function resolveOthers({ entities }: Alert, assets: AssetIndex, host: ScopeHost | undefined): Others {
+function resolveOthers(
+  { entities }: Pick<Alert, 'entities'>,
+  assets: AssetIndex,
+  host: ScopeHost | undefined,
+): Others {
   const { files, urls, messages = [], keys = [], buckets = [], processes = [] } = entities;
   const senders = messages.flatMap(({ sender }) => (sender === undefined ? [] : [sender.toLowerCase()]));
   const hashes = files.flatMap(({ sha256 }) => sha256 ?? []);

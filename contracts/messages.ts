@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ActionId } from './actions';
-import { AlertView } from './alert';
+import { AlertView, Entities } from './alert';
 import { Failure } from './errors';
+import type { QuestionInput, QuestionState } from './question';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
 /**
@@ -119,6 +120,25 @@ export const WaveItem = z.object({
 });
 export type WaveItem = z.infer<typeof WaveItem>;
 
+/** How much of what a run tells goes along at once; the rest goes with the next. */
+export const MOST_TOLD = 100;
+
+/**
+ * What a run tells for the record. `n` counts within the run: told again by a retry, it is journaled once.
+ * branch: which way a playbook took. note: in its own words. playbook: another one's body goes on within it.
+ */
+export const Telling = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('branch'),
+    n: z.number().int().min(1),
+    title: z.string().max(300),
+    taken: z.union([z.boolean(), z.string().max(300)]),
+  }),
+  z.object({ kind: z.literal('note'), n: z.number().int().min(1), text: z.string().max(2000) }),
+  z.object({ kind: z.literal('playbook'), n: z.number().int().min(1), playbook: z.string() }),
+]);
+export type Telling = z.infer<typeof Telling>;
+
 /** Bookkeeping that rides in the same activity. */
 export const Progress = z.object({
   phase: Phase.optional(),
@@ -126,6 +146,7 @@ export const Progress = z.object({
   title: z.string().optional(),
   attention: z.string().nullable().optional(),
   summary: JsonObject.optional(),
+  told: z.array(Telling).max(MOST_TOLD).optional(),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -170,6 +191,18 @@ export const IncidentUpdate = z.object({
 });
 export type IncidentUpdate = z.infer<typeof IncidentUpdate>;
 
+/** What a run has found and wants in its scope, and by what. */
+export const WideningInput = z.object({
+  incident: z.string(),
+  /** Counts with the tellings of the run. */
+  n: z.number().int().min(1),
+  why: z.string().min(1).max(2000),
+  /** What brought it: `collect/who_clicked find_messages/host:a1`; empty where the playbook says no more. */
+  source: z.string().max(2000),
+  entities: Entities,
+});
+export type WideningInput = z.infer<typeof WideningInput>;
+
 /** Everything that a run asks of the world. `workflows/` proxies it, `activities/` implements it. */
 export interface CordonActivities {
   /** Settles as much of the wave as can be settled now. Idempotent by its claims: call it again for the rest. */
@@ -180,6 +213,10 @@ export interface CordonActivities {
   readAlerts(input: { incident: string; afterSeq: number }): Promise<{ alerts: AlertView[] }>;
   /** Writes phase, note, attention; closes unless alerts joined that the run has not seen. */
   updateIncident(input: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }>;
+  /** Asks people, once however often it is called, and says what has become of the question. */
+  askQuestion(input: QuestionInput): Promise<QuestionState>;
+  /** Finds out what entities are by the assets, and journals that the run takes them into its scope. */
+  widenScope(input: WideningInput): Promise<{ scope: AlertView['scope'] }>;
   /** Releases every lease that the incident holds (verdict false positive, rollback), by a named person. */
   rollBack(input: {
     incident: string;

@@ -245,7 +245,13 @@ async function joinIncident(
   if (!isTold) await enqueue(tx, 'start_or_signal', incident.number, { first: isFirst }, at);
 }
 
-async function knowEntities(tx: Tx, incident: string, keys: readonly string[], at: Date): Promise<void> {
+/** From now on alerts about these join the incident, inside the window. */
+export async function knowEntities(
+  tx: Tx,
+  incident: string,
+  keys: readonly string[],
+  at: Date,
+): Promise<void> {
   for (const some of slices(keys))
     await tx
       .insertInto('incident_entities')

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { Alert } from '../contracts/alert';
+import type { QuestionForm, QuestionStatus } from '../contracts/question';
 import type { JsonObject, Json } from '../contracts/values';
 
 // Times are timestamptz; both drivers hand them out as Date. No default uses now(): rule 12.
@@ -369,6 +370,33 @@ export interface Notices {
   /** What the product calls the message. */
   posted: string | null;
 }
+/** A question of a run to people. */
+export interface Questions {
+  id: string;
+  incident: string;
+  name: string;
+  /** What it is about where a run asks the same of several things; else empty. */
+  about: string;
+  occurrence: number;
+  form: Jsonb<QuestionForm>;
+  status: QuestionStatus;
+  asked_at: Time;
+  expires_at: Time;
+}
+/** The answer that counts: the first one, or what silence gave. */
+export interface Answers {
+  question: string;
+  answer_id: string;
+  answer: Jsonb<JsonObject>;
+  answered_by: string;
+  channel: string;
+  at: Time;
+}
+/** What a run has told of itself, by its number: told twice, it is journaled once. */
+export interface RunTellings {
+  incident: string;
+  n: number;
+}
 export interface IncidentCounters {
   year: number;
   last: number;
@@ -409,6 +437,9 @@ export interface Schema {
   blocklist_entries: BlocklistEntries;
   poll_cursors: PollCursors;
   notices: Notices;
+  questions: Questions;
+  answers: Answers;
+  run_tellings: RunTellings;
 }
 export type Row<T extends keyof Schema> = Selectable<Schema[T]>;
 export type NewRow<T extends keyof Schema> = Insertable<Schema[T]>;

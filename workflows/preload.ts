@@ -18,6 +18,7 @@ import * as assets from '../contracts/assets';
 import * as errors from '../contracts/errors';
 import * as messages from '../contracts/messages';
 import * as names from '../contracts/names';
+import * as question from '../contracts/question';
 import * as values from '../contracts/values';
 
 /**
@@ -52,6 +53,7 @@ const SHARED: readonly object[] = [
   errors,
   messages,
   names,
+  question,
   values,
 ];
 for (const shared of SHARED) Object.freeze(shared);

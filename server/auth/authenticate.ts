@@ -8,6 +8,8 @@ import { Problem } from '../problem';
 export const PERMISSIONS = {
   read: ['viewer', 'analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'],
   decide: ['analyst', 'lead', 'hr', 'legal', 'owner'],
+  /** Answer questions of runs; each question says which roles it asks. */
+  answer: ['analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'],
   /** Have something done at once; the policy says which of them may. */
   break_glass: ['analyst', 'lead', 'engineer', 'admin', 'hr', 'legal', 'owner'],
   review: ['lead'],

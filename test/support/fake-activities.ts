@@ -1,4 +1,6 @@
 import { actionSpec } from '../../contracts/actions';
+import { AssetIndex } from '../../contracts/assets';
+import { resolveScope } from '../../contracts/correlation';
 import type { AlertView } from '../../contracts/alert';
 import type {
   CordonActivities,
@@ -45,6 +47,11 @@ export class FakeWorld {
   readonly leases = new Map<string, WaveItem>();
   readonly alerts: AlertView[] = [];
   decide: Decide = () => undefined;
+  /** Answers that people have given, by `name/about#occurrence`; and the questions that were asked, with when they end. */
+  readonly answers = new Map<string, JsonObject>();
+  readonly questions = new Map<string, string>();
+  /** The time of every open question is over. */
+  lapse = false;
   /** Called within each update, before it is answered. */
   onUpdate: (update: IncidentUpdate) => void = () => undefined;
   readonly #calls = new Map<string, number>();
@@ -116,6 +123,19 @@ export class FakeWorld {
       if (!moreAlerts) this.done.push(`closed ${verdict}`);
       return { closed: !moreAlerts, moreAlerts };
     },
+    askQuestion: async ({ form, about, occurrence }) => {
+      const name = `${form.name}/${about}#${String(occurrence)}`;
+      const answer = this.answers.get(name);
+      const known =
+        this.questions.get(name) ?? new Date(Date.now() + form.withinSeconds * 1000).toISOString();
+      this.questions.set(name, known);
+      if (answer !== undefined) return { id: name, status: 'answered', answer, expiresAt: known };
+      const isOver = this.lapse && form.default !== null;
+      return isOver
+        ? { id: name, status: 'lapsed', answer: form.default ?? {}, expiresAt: known }
+        : { id: name, status: 'open', expiresAt: known };
+    },
+    widenScope: async ({ entities }) => ({ scope: resolveScope({ entities }, new AssetIndex([])) }),
     rollBack: async ({ by }) => {
       const released = this.leases.size;
       this.leases.clear();

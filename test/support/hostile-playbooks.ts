@@ -3,7 +3,7 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { endpoint } from '../../contracts/actions';
 import { definePlaybook, type Playbook } from '../../workflows/kit/define-playbook';
-import type { Words } from '../../workflows/kit/phases';
+import type { Words } from '../../workflows/kit/words';
 
 const hostile = (id: string, run: (words: Words) => Promise<void>): Playbook =>
   definePlaybook({ id, version: 1, title: id, answers: [] }, run);

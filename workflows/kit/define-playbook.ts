@@ -1,5 +1,5 @@
 import type { AlertView } from '../../contracts/alert';
-import type { Words } from './phases';
+import type { Words } from './words';
 
 /** What a playbook answers. The more specific of two matching playbooks runs. */
 export interface Matcher {

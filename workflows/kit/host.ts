@@ -1,5 +1,12 @@
 import type { AlertView } from '../../contracts/alert';
-import type { CordonActivities, IncidentUpdate, WaveInput, WaveResult } from '../../contracts/messages';
+import type {
+  CordonActivities,
+  IncidentUpdate,
+  WaveInput,
+  WaveResult,
+  WideningInput,
+} from '../../contracts/messages';
+import type { QuestionInput, QuestionState } from '../../contracts/question';
 
 /**
  * Everything that the kit asks of the world. One implementation runs on Temporal, one in process on a virtual clock;
@@ -15,7 +22,13 @@ export interface Host {
   /** The incident's alerts after `afterSeq`, at most 50. */
   readAlerts(input: { incident: string; afterSeq: number }): Promise<readonly AlertView[]>;
   updateIncident(update: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }>;
+  /** Asks people, once however often it is called, and says what has become of it. */
+  askQuestion(input: QuestionInput): Promise<QuestionState>;
+  /** What the entities are, by the assets. */
+  widenScope(input: WideningInput): Promise<{ scope: AlertView['scope'] }>;
   rollBack(input: Parameters<CordonActivities['rollBack']>[0]): Promise<{ released: number; failed: number }>;
+  /** Whether an error is the host's way to end the run, so that nobody may hold it up. */
+  isEnd(error: unknown): boolean;
   /** Events in the run's history so far. */
   historyLength(): number;
   log(message: string, data?: Readonly<Record<string, unknown>>): void;

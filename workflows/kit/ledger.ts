@@ -1,5 +1,6 @@
-import { actionSpec, type ActionCall } from '../../contracts/actions';
+import { actionSpec, type ActionCall, type ActionId } from '../../contracts/actions';
 import type { ItemResult, ItemStatus, RunStatus, WaveInput, WaveItem } from '../../contracts/messages';
+import type { Additions, Finding } from './find';
 import type { ScopeTarget, SetName } from './scope';
 
 export type OrderKind = 'collect' | 'contain' | 'eradicate' | 'recover' | 'release';
@@ -14,6 +15,8 @@ export interface Order {
   readonly onFind?: 'quarantine';
   readonly verify?: 'first';
   readonly when?: 'clean';
+  /** What of a finding joins the scope. */
+  readonly found?: (finding: Finding<unknown, ActionId>) => Additions | undefined;
 }
 
 /** An item on its way: what it is for, and what to do again when a person asks for a retry. */
@@ -74,6 +77,10 @@ export class Ledger {
 
   entry(order: Order, planned: Planned): Entry | undefined {
     return this.#entries.get(`${order.group.id}/${planned.item.id}`);
+  }
+  /** All items of an order so far. */
+  entriesOf(order: Order): Entry[] {
+    return [...this.#entries.values()].filter((entry) => entry.order === order);
   }
   isOpen(order: Order, planned: Planned): boolean {
     return OPEN.includes(this.entry(order, planned)?.status ?? 'running');

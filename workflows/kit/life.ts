@@ -1,10 +1,12 @@
-import type { Command, IncidentInput, RunStatus } from '../../contracts/messages';
+import type { Command, IncidentInput, RunStatus, Telling } from '../../contracts/messages';
 import { matching, type Playbook } from './define-playbook';
 import type { Host } from './host';
-import { recur, words } from './phases';
+import { noteFailure } from './failure';
+import { endWatch, recur } from './phases';
 import { catchUp, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
 import { SET_NAMES } from './scope';
+import { words } from './words';
 
 const CLOSE_AGAIN_MS = 5000;
 const HOUR_MS = 3_600_000;
@@ -17,6 +19,10 @@ export interface IncidentLife {
   /** Why a command cannot be obeyed; null when it can. */
   refusal(command: Command): string | null;
   status(): RunStatus;
+  /** All that the run has told for the record. */
+  told(): readonly Telling[];
+  /** Why the playbook broke, where it did; the run then waits for a person. */
+  failure(): unknown;
   /** The whole life of the incident; resolves when it is closed. */
   live(): Promise<void>;
 }
@@ -127,6 +133,28 @@ async function firstLife(run: Run, playbooks: readonly Playbook[]): Promise<void
   const playbook = await playbookFor(run, playbooks);
   for (const name of SET_NAMES) for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
   await playbook.run(words(run));
+  await endWatch(run);
+}
+
+/**
+ * A playbook that breaks must not take its run along: what is in force stays, standing orders go on, and a person is told where it
+ * broke. It ends by a RunEnded.
+ */
+async function orHold(run: Run, doWork: () => Promise<void>): Promise<void> {
+  let work = doWork;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (error instanceof RunEnded || run.host.isEnd(error) || !run.recover()) throw error;
+      noteFailure(run, error);
+      work = async () => {
+        await run.flush();
+        await run.until(() => false);
+      };
+    }
+  }
 }
 
 /** Does the work and the waiting for people; says how it ended. */
@@ -138,7 +166,7 @@ async function work(run: Run, doWork: () => Promise<void>): Promise<Ending> {
     rollBack: false,
   });
   try {
-    await doWork();
+    await orHold(run, doWork);
     await run.until(() => !run.busy);
     run.standing = false;
     run.enter('post_incident');
@@ -181,7 +209,7 @@ async function close(run: Run, ending: Ending): Promise<boolean> {
 
 /** Makes the life of an incident on a host. */
 export function incidentLife(host: Host, input: IncidentInput, playbooks: readonly Playbook[]): IncidentLife {
-  const run = new Run(host, input);
+  const run = new Run(host, input, playbooks);
   const live = async (): Promise<void> => {
     run.absorb(input.alerts);
     if (input.alerts.length === 50) run.newAlerts();
@@ -204,6 +232,8 @@ export function incidentLife(host: Host, input: IncidentInput, playbooks: readon
       return unknown ? `no failed item ${command.item}` : refusalToSteer(run, command);
     },
     status: () => run.status(),
+    told: () => run.tellings.all,
+    failure: () => run.failure?.error,
     live,
   };
 }

@@ -1,10 +1,10 @@
-import type { ActionCall } from '../../contracts/actions';
+import type { ActionCall, ActionId } from '../../contracts/actions';
 import type { Phase } from '../../contracts/values';
-import { seconds, type Duration } from './duration';
+import { findingsOf, type Finding } from './find';
 import type { Order, OrderKind } from './ledger';
 import { pursue } from './pursue';
 import type { Run } from './run';
-import type { LiveSet, Scope, SetName } from './scope';
+import type { LiveSet, ScopeTarget } from './scope';
 
 const PHASE_OF: Record<OrderKind, Phase> = {
   collect: 'analysis',
@@ -14,41 +14,6 @@ const PHASE_OF: Record<OrderKind, Phase> = {
   release: 'recovery',
 };
 const MOST_RECURRENCES = 5;
-const COLLECT_PATIENCE_MS = 5 * 60_000;
-
-type Make<T> = (target: T) => ActionCall | readonly ActionCall[];
-type Phrase<O> = <T>(title: string, over: LiveSet<T>, make: Make<T>, options: O) => Promise<void>;
-type PhraseWithout = <T>(title: string, over: LiveSet<T>, make: Make<T>) => Promise<void>;
-
-/**
- * The words of a playbook. Each phase is a standing order over a live set: it resolves when every item of the targets
- * known now is settled, and it also meets what joins later, until the incident leaves recovery.
- */
-export interface Words {
-  readonly scope: Pick<Scope, SetName | 'firstSeen'>;
-  /** Evidence and findings, before anything changes. Goes on beside the playbook after five minutes. */
-  readonly collect: PhraseWithout;
-  /** What stops the damage. Each effect is leased: nobody forgets it. */
-  readonly contain: Phrase<{ lease: Duration }>;
-  /** What removes the cause. With `onFind`, findings of a scan are quarantined under the lease and the host is scanned again. */
-  readonly eradicate: <T>(
-    title: string,
-    over: LiveSet<T>,
-    make: Make<T>,
-    options?: { onFind: 'quarantine'; lease: Duration },
-  ) => Promise<void>;
-  /** Brings back what was lost. `verify: 'first'` restores only backups that prove intact and not dirty. Waits while a containment or eradication that failed is undecided. */
-  readonly recover: <T>(
-    title: string,
-    over: LiveSet<T>,
-    make: Make<T>,
-    options?: { verify: 'first' },
-  ) => Promise<void>;
-  /** Lifts what this run contained on the targets; hosts with `when: 'clean'` only after a clean scan, or when a lead approves. */
-  readonly release: <T>(over: LiveSet<T>, options?: { when: 'clean' }) => Promise<void>;
-  /** Waits. An attacker who comes back is contained, cleaned and released again, and the watch starts over, five times at most. */
-  readonly watch: (duration: Duration, options: { onRecurrence: 'contain' }) => Promise<void>;
-}
 
 const slug = (title: string): string =>
   title
@@ -57,31 +22,63 @@ const slug = (title: string): string =>
     .replace(/^_+|_+$/g, '')
     .slice(0, 80);
 
-function give(
-  run: Run,
-  order: Omit<Order, 'group' | 'set' | 'make'>,
+/** Whose words they are: the run's playbook, or one whose body goes on within it. */
+export interface Speaker {
+  readonly run: Run;
+  /** The playbooks within playbooks, outermost first; empty for the run's own. */
+  readonly within: readonly string[];
+}
+
+type Given4 = Parameters<typeof place> extends [Speaker, ...infer G] ? G : never;
+type Given = Omit<Order, 'group' | 'set' | 'make'>;
+
+function place(
+  { run, within }: Speaker,
+  order: Given,
   title: string,
   over: LiveSet<unknown>,
-  make: Make<never>,
-): Promise<void> {
+  make: (target: never) => ActionCall | readonly ActionCall[],
+): Order {
   run.check();
   const phase = PHASE_OF[order.kind];
-  const base = `${order.kind}/${slug(title)}`;
+  const base = [...within.map((ref) => ref.replace(/@.*$/, '')), order.kind, slug(title)].join('/');
   const same = run.orders.filter(({ group }) => group.id === base || group.id.startsWith(`${base}#`)).length;
   const group = {
     id: same === 0 ? base : `${base}#${same + 1}`,
     phase,
     title,
-    reason: `${run.playbook ?? 'playbook'}: ${title}`,
+    reason: `${[run.playbook ?? 'playbook', ...within].join(' > ')}: ${title}`,
   };
   const calls = (value: unknown): readonly ActionCall[] => [make(value as never)].flat();
   const whole: Order = { ...order, group, set: over.name, make: calls };
   run.orders.push(whole);
   run.enter(phase);
-  const targets = over.targets().filter(({ key }) => run.caughtUp.has(key));
-  if (order.kind !== 'collect' || targets.length === 0) return run.track(pursue(run, whole, targets));
-  return atMost(run, COLLECT_PATIENCE_MS, () => pursue(run, whole, targets));
+  return whole;
 }
+
+/** Gives an order over a live set; resolves when every item of the targets known now is settled. */
+export function give(speaker: Speaker, ...given: Given4): Promise<void> {
+  const { run } = speaker;
+  const order = place(speaker, ...given);
+  return run.track(pursue(run, order, known(run, given[2])));
+}
+
+/** As `give`, but goes on beside the playbook after a while; returns what was found until then. */
+export async function collect(
+  speaker: Speaker,
+  patienceMs: number,
+  ...given: Given4
+): Promise<Finding<unknown, ActionId>[]> {
+  const { run } = speaker;
+  const order = place(speaker, ...given);
+  const targets = known(run, given[2]);
+  const work = (): Promise<void> => pursue(run, order, targets);
+  await (targets.length === 0 ? run.track(work()) : atMost(run, patienceMs, work));
+  return findingsOf(run, order);
+}
+
+const known = (run: Run, over: LiveSet<unknown>): ScopeTarget[] =>
+  over.targets().filter(({ key }) => run.caughtUp.has(key));
 
 /** Evidence comes first, but a host that cannot be reached must not keep the others on the network. */
 async function atMost(run: Run, patienceMs: number, work: () => Promise<void>): Promise<void> {
@@ -117,7 +114,15 @@ export async function recur(run: Run): Promise<void> {
   for (const { key } of targets) run.caughtUp.add(key);
 }
 
-async function watch(run: Run, duration: Duration): Promise<void> {
+/** The watch that playbooks within the run's own wanted, where that one has taken none. */
+export async function endWatch(run: Run): Promise<void> {
+  if (run.wantedWatchSeconds > 0) await watch(run, 0);
+}
+
+/** Waits; carries the orders out again on what comes back. The longest watch that was wanted counts. */
+export async function watch(run: Run, wantedSeconds: number): Promise<void> {
+  const lengthMs = Math.max(wantedSeconds, run.wantedWatchSeconds) * 1000;
+  run.wantedWatchSeconds = 0;
   await run.until(() => !run.busy);
   run.standing = false;
   for (;;) {
@@ -125,7 +130,7 @@ async function watch(run: Run, duration: Duration): Promise<void> {
     await run.flush();
     const extension = { ms: 0 };
     run.watchExtension = extension;
-    let leftMs = seconds(duration) * 1000;
+    let leftMs = lengthMs;
     try {
       do {
         extension.ms = 0;
@@ -138,43 +143,4 @@ async function watch(run: Run, duration: Duration): Promise<void> {
     if (run.hits.length === 0) return;
     await recur(run);
   }
-}
-
-/** Binds the words to a run. */
-export function words(run: Run): Words {
-  return {
-    scope: run.scope,
-    collect: (title, over, make) => give(run, { kind: 'collect', leaseSeconds: null }, title, over, make),
-    contain: (title, over, make, { lease }) =>
-      give(run, { kind: 'contain', leaseSeconds: seconds(lease) }, title, over, make),
-    eradicate: (title, over, make, options) =>
-      give(
-        run,
-        {
-          kind: 'eradicate',
-          leaseSeconds: options === undefined ? null : seconds(options.lease),
-          ...(options === undefined ? {} : { onFind: options.onFind }),
-        },
-        title,
-        over,
-        make,
-      ),
-    recover: (title, over, make, options) =>
-      give(
-        run,
-        { kind: 'recover', leaseSeconds: null, ...(options === undefined ? {} : { verify: options.verify }) },
-        title,
-        over,
-        make,
-      ),
-    release: (over, options) =>
-      give(
-        run,
-        { kind: 'release', leaseSeconds: null, ...(options === undefined ? {} : { when: options.when }) },
-        `Release ${over.name}`,
-        over,
-        () => [],
-      ),
-    watch: (duration) => watch(run, duration),
-  };
 }

@@ -1,7 +1,9 @@
 import { actionSpec, ACTIONS, endpoint, data, type ActionCall } from '../../contracts/actions';
 import type { ActionOutput } from '../../contracts/actions';
+import { noteFailure } from './failure';
+import { widenByFindings } from './find';
 import { isDone, type Order, type Planned } from './ledger';
-import type { Run } from './run';
+import { RunEnded, type Run } from './run';
 import type { ScopeTarget } from './scope';
 
 /** How often a host is scanned again after a quarantine before a person is asked. */
@@ -190,11 +192,13 @@ export async function pursue(run: Run, order: Order, given: readonly ScopeTarget
     if (status === 'denied' && result?.failure?.type === 'approval_expired')
       run.ledger.note(`silence:${one.item.id}`, `${what}: nobody answered`, true);
   }
+  await widenByFindings(run, order);
 }
 
 /** Does again what a failed item was part of, because a person said so. */
 export async function retry(run: Run, order: Order, planned: Planned): Promise<void> {
   await pursueItems(run, order, [renewed(run, order, planned.origin ?? planned)]);
+  await widenByFindings(run, order);
 }
 
 /** Brings targets that joined late through every order so far, and through those that are added meanwhile. */
@@ -202,11 +206,17 @@ export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promis
   for (let index = 0; run.standing; index += 1) {
     const order = run.orders[index];
     if (order === undefined) break;
-    await pursue(
-      run,
-      order,
-      targets.filter((target) => target.set === order.set),
-    );
+    try {
+      await pursue(
+        run,
+        order,
+        targets.filter((target) => target.set === order.set),
+      );
+    } catch (error) {
+      // One order that breaks on a newcomer must not keep it from the others.
+      if (error instanceof RunEnded || run.host.isEnd(error)) throw error;
+      noteFailure(run, error);
+    }
   }
   for (const target of targets) if (run.scope.has(target)) run.caughtUp.add(target.key);
 }

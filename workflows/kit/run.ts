@@ -1,9 +1,11 @@
 import type { AlertView } from '../../contracts/alert';
 import type { Command, IncidentInput, ItemResult, Progress, RunStatus } from '../../contracts/messages';
 import { PHASES, type Phase } from '../../contracts/values';
+import type { Playbook } from './define-playbook';
 import type { Host } from './host';
 import { Ledger, type Order, type Planned } from './ledger';
 import { Scope, type ScopeTarget } from './scope';
+import { Tellings } from './tellings';
 
 const WAVE_LIMIT = 500;
 const PAGE = 50;
@@ -43,6 +45,18 @@ export class Run {
   readonly scope = new Scope();
   readonly ledger = new Ledger();
   readonly orders: Order[] = [];
+  readonly tellings = new Tellings();
+  /** What has joined the scope by the playbook's own findings. */
+  additions: Pick<AlertView, 'occurredAt' | 'scope'>[] = [];
+  /** Names of all that was taken for it. */
+  readonly widened = new Set<string>();
+  /** How often each question was asked; and what waits for an answer, in words. */
+  readonly asked = new Map<string, number>();
+  readonly openQuestions = new Map<string, string>();
+  /** Lets standing orders meet targets that joined late. */
+  onLate: (targets: ScopeTarget[]) => void = () => undefined;
+  /** The longest watch that a playbook within this one wants. */
+  wantedWatchSeconds = 0;
   alerts: AlertView[] = [];
   /** Alerts that joined once the standing orders had ended. */
   hits: AlertView[] = [];
@@ -60,6 +74,8 @@ export class Run {
   watchExtension: { ms: number } | undefined;
   ended: Ending | undefined;
   closed = false;
+  /** What the playbook broke by. */
+  failure: { error: unknown } | undefined;
   /** Targets that have met every order so far; a phase takes these, a late batch takes the others. */
   readonly caughtUp = new Set<string>();
   seenAlertSeq = 0;
@@ -70,13 +86,20 @@ export class Run {
   #tasks = 0;
   #turn: Promise<void> = Promise.resolve();
   #crash: { error: unknown } | undefined;
+  /** What reads the alerts broke: the run cannot go on. */
+  #broken = false;
   #sent: Progress = {};
 
   constructor(
     readonly host: Host,
     readonly input: IncidentInput,
+    readonly playbooks: readonly Playbook[],
   ) {}
 
+  /** How often it was woken: what waits for people looks again when this changes. */
+  get wakes(): number {
+    return this.#wakes;
+  }
   wake(): void {
     this.#wakes += 1;
   }
@@ -122,6 +145,12 @@ export class Run {
     if (this.ended !== undefined) throw new RunEnded('a person has ended the run');
   }
 
+  /** Forgets that something broke, once a person is told of it; false when the run cannot go on all the same. */
+  recover(): boolean {
+    if (!this.#broken) this.#crash = undefined;
+    return !this.#broken;
+  }
+
   /** Waits until `fn` holds, the time is over, or the run has ended. */
   async until(fn: () => boolean, timeoutMs?: number): Promise<void> {
     this.check();
@@ -155,17 +184,21 @@ export class Run {
         ? {}
         : { summary: now.summary }),
     };
+    const told = this.tellings.take();
+    if (told.length > 0) news.told = told;
     this.#sent = now;
     return Object.keys(news).length === 0 ? undefined : news;
   }
 
   /** Tells the incident's record what has changed, when no wave will take it along soon. */
   async flush(): Promise<void> {
-    const progress = this.#progress();
-    if (progress !== undefined) await this.host.updateIncident({ incident: this.input.number, progress });
+    for (let more = true; more; more = this.tellings.waiting) {
+      const progress = this.#progress();
+      if (progress !== undefined) await this.host.updateIncident({ incident: this.input.number, progress });
+    }
   }
 
-  async #resumed(): Promise<void> {
+  async resumed(): Promise<void> {
     await this.flush();
     await this.until(() => this.paused === undefined);
   }
@@ -179,7 +212,7 @@ export class Run {
       const wakes = this.#wakes;
       const results: ItemResult[] = [];
       for (let from = 0; from < open.length; from += WAVE_LIMIT) {
-        if (this.paused !== undefined) await this.#resumed();
+        if (this.paused !== undefined) await this.resumed();
         const progress = this.#progress();
         const items = open.slice(from, from + WAVE_LIMIT).map(({ item }) => item);
         const wave = {
@@ -238,7 +271,8 @@ export class Run {
     this.#detached.set(alertId, seq);
     this.alerts = this.alerts.filter(({ id }) => id !== alertId);
     this.hits = this.hits.filter(({ id }) => id !== alertId);
-    for (const key of this.scope.keep([...this.alerts, ...this.hits])) this.caughtUp.delete(key);
+    const kept = [...this.alerts, ...this.hits, ...this.additions];
+    for (const key of this.scope.keep(kept)) this.caughtUp.delete(key);
   }
 
   /** Reads what the run has not seen, whenever it is told that there is something, until the incident is closed. */
@@ -258,8 +292,10 @@ export class Run {
   }
   /** Starts the pump; what breaks it breaks the run. */
   startPump(onLate: (targets: ScopeTarget[]) => void): void {
+    this.onLate = onLate;
     void this.pump(onLate).catch((error: unknown) => {
       this.#crash ??= { error };
+      this.#broken = true;
     });
   }
 
@@ -272,7 +308,10 @@ export class Run {
       phase: this.closed ? 'closed' : this.phase,
       attention: this.ledger.attention(),
       items: this.ledger.items(),
-      waitingFor: this.ledger.waitingFor(),
+      waitingFor: [
+        ...this.ledger.waitingFor(),
+        ...[...this.openQuestions.values()].map((what) => `an answer: ${what}`),
+      ],
     };
   }
 }

@@ -113,7 +113,7 @@ export class Scope {
   }
 
   /** Drops what none of these alerts names; returns the keys. */
-  keep(alerts: readonly AlertView[]): string[] {
+  keep(alerts: readonly Pick<AlertView, 'occurredAt' | 'scope'>[]): string[] {
     const kept = new Scope();
     for (const alert of alerts) kept.absorb(alert);
     this.#firstSeen = kept.firstSeen();
@@ -123,7 +123,7 @@ export class Scope {
   }
 
   /** Takes an alert's entities in. `added` is what no alert named before, `touched` all that this one names. */
-  absorb(alert: AlertView): { added: ScopeTarget[]; touched: ScopeTarget[] } {
+  absorb(alert: Pick<AlertView, 'occurredAt' | 'scope'>): { added: ScopeTarget[]; touched: ScopeTarget[] } {
     const at = alert.occurredAt;
     if (this.#firstSeen === undefined || Date.parse(at) < Date.parse(this.#firstSeen)) this.#firstSeen = at;
     const added: ScopeTarget[] = [];

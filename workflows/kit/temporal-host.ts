@@ -171,6 +171,15 @@ export function temporalHost(quickStart: boolean): TemporalHost {
     },
     updateIncident: (update) =>
       task.during(task.run(bookkeeping, (activities) => activities.updateIncident(update))),
+    askQuestion: (input) => {
+      task.end();
+      return bookkeeping.askQuestion(input);
+    },
+    widenScope: (input) => {
+      task.end();
+      return bookkeeping.widenScope(input);
+    },
+    isEnd: isCancellation,
     rollBack: (input) => {
       task.end();
       return rollingBack.rollBack(input);

@@ -1,16 +1,22 @@
 import { actionSpec } from '../../contracts/actions';
 import type { AlertView } from '../../contracts/alert';
+import { AssetIndex } from '../../contracts/assets';
+import { resolveScope } from '../../contracts/correlation';
 import type {
   Command,
   IncidentInput,
   IncidentUpdate,
   ItemResult,
   RunStatus,
+  Telling,
   WaveInput,
   WaveItem,
   WaveResult,
+  WideningInput,
 } from '../../contracts/messages';
+import type { QuestionInput, QuestionState } from '../../contracts/question';
 import { simulatedOutput } from '../../contracts/simulated';
+import type { JsonObject } from '../../contracts/values';
 import type { Playbook } from './define-playbook';
 import type { Host } from './host';
 import { incidentLife } from './life';
@@ -28,6 +34,10 @@ export interface Script {
   ) => Answer | undefined;
   /** Hears of each wave before its items are answered. Waves of one `stage` were asked for side by side. */
   readonly onWave?: (wave: WaveInput, context: { atMs: number; stage: number }) => void;
+  /** The answer that people have given to a question by now; undefined: none yet, so that silence counts in the end. */
+  readonly reply?: (question: QuestionInput, context: { atMs: number }) => JsonObject | undefined;
+  /** By which what a playbook finds is known; none: every name is its own. */
+  readonly assets?: AssetIndex;
   readonly onUpdate?: (update: IncidentUpdate, atMs: number) => void;
   /** Where it is stopped with a VirtualLimit. Without limits it goes on for as long as the playbook does. */
   readonly limits?: { readonly items: number; readonly ms: number };
@@ -40,12 +50,23 @@ export interface VirtualRun {
   /** Every item asked for, in order: `contain/cut_the_hosts_off isolate_host/host:a#1`. */
   readonly items: readonly string[];
   readonly updates: readonly IncidentUpdate[];
+  /** Every branch that was taken, every note, in order. */
+  readonly told: readonly Telling[];
+  /** Every question that was asked, once each, with what came of it. */
+  readonly questions: readonly VirtualQuestion[];
   readonly rolledBack: boolean;
   readonly status: RunStatus;
   /** How long it took on the virtual clock. */
   readonly tookMs: number;
   /** What it waits for when nothing more will happen; null when it closed. */
   readonly stuck: readonly string[] | null;
+}
+
+/** A question of a virtual run. */
+export interface VirtualQuestion extends QuestionInput {
+  readonly atMs: number;
+  readonly status: QuestionState['status'];
+  readonly answer: JsonObject | undefined;
 }
 
 /** A virtual run was stopped: it asked for more, or lasted longer, than its limits let it. */
@@ -55,6 +76,8 @@ export class VirtualLimit extends Error {
     super(which === 'items' ? 'the run asked for too many items' : 'the run took too long on its clock');
   }
 }
+
+const NO_ASSETS = new AssetIndex([]);
 
 interface Waiter {
   fn: () => boolean;
@@ -66,6 +89,7 @@ interface Waiter {
 class VirtualHost implements Host {
   readonly items: string[] = [];
   readonly updates: IncidentUpdate[] = [];
+  readonly questions = new Map<string, VirtualQuestion>();
   rolledBack = false;
   readonly #alerts: AlertView[];
   readonly #calls = new Map<string, number>();
@@ -113,6 +137,33 @@ class VirtualHost implements Host {
     const newest = this.#alerts.at(-1)?.seq ?? 0;
     const moreAlerts = update.close !== undefined && newest > update.close.seenAlertSeq;
     return Promise.resolve({ closed: update.close !== undefined && !moreAlerts, moreAlerts });
+  }
+  askQuestion(input: QuestionInput): Promise<QuestionState> {
+    const { form, about, occurrence } = input;
+    const name = `${form.name}/${about}#${String(occurrence)}`;
+    const before = this.questions.get(name);
+    const atMs = before?.atMs ?? this.#now - this.startedAt;
+    const isOver = this.#now >= this.startedAt + atMs + form.withinSeconds * 1000;
+    const settled = before?.answer;
+    const reply = settled ?? this.script.reply?.(input, { atMs: this.#now - this.startedAt });
+    const answer = reply ?? (isOver ? (form.default ?? undefined) : undefined);
+    const status =
+      before !== undefined && settled !== undefined
+        ? before.status
+        : reply !== undefined
+          ? 'answered'
+          : answer === undefined
+            ? 'open'
+            : 'lapsed';
+    this.questions.set(name, { ...input, atMs, status, answer });
+    const expiresAt = new Date(this.startedAt + atMs + form.withinSeconds * 1000).toISOString();
+    return Promise.resolve({ id: name, status, expiresAt, ...(answer === undefined ? {} : { answer }) });
+  }
+  widenScope({ entities }: WideningInput): Promise<{ scope: AlertView['scope'] }> {
+    return Promise.resolve({ scope: resolveScope({ entities }, this.script.assets ?? NO_ASSETS) });
+  }
+  isEnd(): boolean {
+    return false;
   }
   rollBack(): Promise<{ released: number; failed: number }> {
     this.rolledBack = true;
@@ -242,11 +293,15 @@ export async function runVirtually(
   }
   const end = ended();
   if (end !== undefined && 'error' in end) throw end.error;
+  const failure = life.failure();
+  if (failure !== undefined) throw failure;
   const { items, updates, rolledBack } = host;
   const status = life.status();
   return {
     items,
     updates,
+    told: life.told(),
+    questions: [...host.questions.values()],
     rolledBack,
     status,
     tookMs: host.now() - startedAt,

@@ -8,6 +8,7 @@ import { makingIncidents, readingIncidents, steeringIncidents } from './incident
 import { delegations, people } from './people';
 import { policy } from './policy';
 import { plans } from './plans';
+import { questions } from './questions';
 import { system } from './system';
 
 /** Every route of `/api/v1`. What is not here does not exist. */
@@ -16,6 +17,7 @@ export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...steeringIncidents(deps),
   ...makingIncidents(deps),
   ...approvals(deps),
+  ...questions(deps),
   ...channels(deps),
   ...containments(deps),
   ...plans(deps),

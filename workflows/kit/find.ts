@@ -1,0 +1,106 @@
+import { actionSpec, type ActionId, type ActionOutput } from '../../contracts/actions';
+import { Entities, type AlertView } from '../../contracts/alert';
+import { PlaybookError } from './failure';
+import { isDone, type Entry, type Order } from './ledger';
+import type { Run } from './run';
+
+/** What an alert can name at most of one kind; more goes in several batches. */
+const BATCH = 100;
+/** What one widening may bring of one kind. More is a flood that a person has to look at. */
+const MOST_OF_A_KIND = 1000;
+
+/** What an action said about a target. */
+export type Finding<T, A extends ActionId> = A extends ActionId
+  ? { readonly target: T; readonly action: A; readonly output: ActionOutput<A> }
+  : never;
+
+/** What joins the scope: names as products give them. Who or what they are is found out by the assets. */
+export type Additions = { readonly [K in keyof Entities]?: Readonly<Entities[K]> };
+
+/** What the items of an order have said so far. What is not done, or said something that does not fit, is left out. */
+export function findingsOf(run: Run, order: Order): Finding<unknown, ActionId>[] {
+  return run.ledger.entriesOf(order).flatMap(findingOf);
+}
+
+function findingOf({ planned, status, result }: Entry): Finding<unknown, ActionId>[] {
+  if (!isDone(status) || planned.item.release) return [];
+  const { action } = planned.item;
+  const output = actionSpec(action).output.safeParse(result?.output);
+  if (!output.success) return [];
+  return [{ target: planned.target.value, action, output: output.data } as Finding<unknown, ActionId>];
+}
+
+/** Lets what an order has found join the scope, as the order says; what has joined already does not join again. */
+export async function widenByFindings(run: Run, order: Order): Promise<void> {
+  const { found } = order;
+  if (found === undefined) return;
+  for (const entry of run.ledger.entriesOf(order))
+    for (const finding of findingOf(entry)) {
+      const additions = found(finding);
+      if (additions === undefined) continue;
+      const source = `${order.group.id} ${entry.planned.item.id}`.slice(0, 2000);
+      await widen(run, order.group.title, additions, source);
+    }
+}
+
+/** `widen`: see the words of a playbook. */
+export async function widen(run: Run, why: string, additions: Additions, source = ''): Promise<void> {
+  run.check();
+  for (const entities of batches(run, why, additions)) {
+    const n = run.tellings.next();
+    const { number: incident } = run.input;
+    const { scope } = await run.host.widenScope({ incident, n, why: why.slice(0, 2000), source, entities });
+    takeIn(run, scope, n, why);
+  }
+}
+
+/** Takes in what the playbook has found: standing orders meet what is new. After recovery it is an attacker who is further on. */
+function takeIn(run: Run, scope: AlertView['scope'], n: number, title: string): void {
+  const found = { occurredAt: run.scope.firstSeen() ?? new Date(run.host.now()).toISOString(), scope };
+  const { added } = run.scope.absorb(found);
+  run.additions.push(found);
+  if (added.length === 0) return;
+  if (run.standing) {
+    run.onLate(added);
+    return;
+  }
+  const id = `widened-${String(n)}`;
+  const { severity } = run.input;
+  const rest = {
+    category: 'other' as const,
+    techniques: [],
+    resolved: false,
+    severity,
+    title,
+    source: 'run',
+  };
+  run.hits.push({ id, seq: run.seenAlertSeq, alertKey: `run:${id}`, ...rest, ...found });
+}
+
+/** The additions that have not joined before, in pieces that an alert could have named. What nothing could be named by is left out. */
+function batches(run: Run, why: string, additions: Additions): Entities[] {
+  const fresh = Object.entries(additions).map(([kind, list]) => {
+    const news = (list as readonly unknown[]).filter((one) => {
+      const name = `${kind} ${JSON.stringify(one)}`;
+      return !run.widened.has(name) && run.widened.add(name);
+    });
+    const fit = news.filter((one) => Entities.safeParse({ [kind]: [one] }).success);
+    const unfit = news.length - fit.length;
+    if (unfit > 0)
+      run.ledger.note(`widen:${kind}`, `${why}: ${String(unfit)} of the ${kind} do not name anything`, false);
+    if (fit.length > MOST_OF_A_KIND) {
+      const text = `${why}: ${String(fit.length)} ${kind} were found, only the first ${String(MOST_OF_A_KIND)} joined`;
+      run.ledger.note(`widen:${kind}`, text, true);
+    }
+    return [kind, fit.slice(0, MOST_OF_A_KIND)] as const;
+  });
+  const count = Math.max(0, ...fresh.map(([, list]) => Math.ceil(list.length / BATCH)));
+  return Array.from({ length: count }, (_, index) => {
+    const piece = fresh.map(([kind, list]) => [kind, list.slice(index * BATCH, (index + 1) * BATCH)]);
+    const parsed = Entities.safeParse(Object.fromEntries(piece));
+    if (parsed.success) return parsed.data;
+    throw new PlaybookError(
+      `${why}: ${parsed.error.issues[0]?.message ?? 'what was found'} cannot join the scope`,
+    );
+  });
+}
