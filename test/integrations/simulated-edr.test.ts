@@ -1,13 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  mayRun,
-  newDevice,
-  newFile,
-  startFakeEdr,
-  type EdrState,
-} from '../../integrations/simulated-edr/fake';
+import { mayRun, newDevice, newFile, startFakeEdr } from '../../integrations/simulated-edr/fake';
 import edr from '../../integrations/simulated-edr';
 import { fakeCallContext, fakeConnectTools } from '../contract/call-context';
 import { contractSuite } from '../contract/contract-suite';
