@@ -36,6 +36,7 @@ export const DRILL = 'test/activities/drill.test.ts';
 export const DRILL_SERVER = 'test/server/drill.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
+export const ENTITIES = 'test/contracts/correlation.test.ts';
 
 type Row = readonly [what: string, find: string, replace: string, test: string, fails: string];
 

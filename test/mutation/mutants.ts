@@ -1,3 +1,4 @@
+import { CATALOGUE } from './catalogue';
 import { CHANNEL_MUTANTS } from './channels';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
@@ -21,4 +22,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...STEERING,
   ...DRILLS,
+  ...CATALOGUE,
 ];
