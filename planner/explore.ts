@@ -23,6 +23,8 @@ export type Event =
       readonly title: string;
       readonly phase: Phase;
       readonly actions: readonly string[];
+      /** For how long what is contained is held, in seconds. */
+      readonly leases: readonly number[];
       readonly stage: number;
     }
   | {
@@ -178,7 +180,8 @@ async function walk(playbook: Playbook, playbooks: readonly Playbook[], route: R
         const actions = [
           ...new Set(items.map(({ action, release }) => (release ? `undo ${action}` : action))),
         ];
-        events.push({ kind: 'group', name, title, phase, actions, stage });
+        const leases = [...new Set(items.flatMap(({ leaseSeconds }) => leaseSeconds ?? []))];
+        events.push({ kind: 'group', name, title, phase, actions, leases, stage });
       },
       onUpdate: ({ progress }) => {
         if (progress?.phase === 'monitoring')
