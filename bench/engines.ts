@@ -8,7 +8,7 @@ import { alertOf, type Shape } from './shapes';
 
 const TSX = ['--require', 'tsx/cjs'];
 
-/** One of the two that are compared, started with an empty data folder. */
+/** One of those that are compared, started with an empty data folder. */
 export interface Engine {
   /** Processes whose CPU time is the engine's, with all that descends from them. */
   readonly pids: readonly number[];
@@ -71,6 +71,19 @@ export async function startCordon({ dataDir, mock, say, nodeArgs = [] }: EngineO
   };
 }
 
+const postTo =
+  (url: string): Engine['post'] =>
+  async (shape, incident) => {
+    await axios.post(`${url}/alerts`, { shape, incident });
+  };
+
+/** The floor under anything that has a run per incident, in one process as Cordon. */
+export async function startFloor({ dataDir, mock, say }: EngineOptions): Promise<Engine> {
+  const args = [...TSX, join(__dirname, 'floor', 'main.ts'), dataDir, mock];
+  const child = await startChild({ args, ready: 'READY', say });
+  return { pids: [child.pid], post: postTo(child.said), stop: () => child.stop() };
+}
+
 /** Bare Temporal: a webhook, a worker, the same dev server with the same file database and settings. */
 export async function startBaseline({ dataDir, mock, say }: EngineOptions): Promise<Engine> {
   const web = await startChild({
@@ -86,9 +99,7 @@ export async function startBaseline({ dataDir, mock, say }: EngineOptions): Prom
     });
     return {
       pids: [web.pid, worker.pid],
-      post: async (shape, incident) => {
-        await axios.post(`${url}/alerts`, { shape, incident });
-      },
+      post: postTo(url),
       stop: async () => {
         await worker.stop();
         await web.stop();

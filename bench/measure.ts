@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import axios from 'axios';
-import { startBaseline, startCordon, startMock, type Engine } from './engines';
+import { startBaseline, startCordon, startFloor, startMock, type Engine } from './engines';
 import { cpuTime, type CpuTime } from './processes';
 import { ACTIONS_PER_INCIDENT, SHAPES, TITLE, type Shape } from './shapes';
 import { quantile } from './statistics';
@@ -110,6 +110,8 @@ class Driver {
   }
 }
 
+const START = { baseline: startBaseline, cordon: startCordon, floor: startFloor } as const;
+
 export interface RunOptions {
   engine: EngineName;
   size: Size;
@@ -123,8 +125,7 @@ export async function measure({ engine: name, size, say, profileDir }: RunOption
   const mock = await startMock();
   try {
     const nodeArgs = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir];
-    const start = name === 'cordon' ? startCordon : startBaseline;
-    const engine = await start({ dataDir, mock: mock.said, say, nodeArgs });
+    const engine = await START[name]({ dataDir, mock: mock.said, say, nodeArgs });
     try {
       const driver = new Driver(engine, mock.said, size);
       const run: Partial<Run> = {};

@@ -1,5 +1,5 @@
 import { SHAPES, type Shape } from './shapes';
-import type { EngineName, Measured, Pair } from './types';
+import type { EngineName, Measured, Round } from './types';
 
 /** The value below which this share of the values lies, between neighbours interpolated. NaN of nothing. */
 export function quantile(values: readonly number[], share: number): number {
@@ -33,17 +33,24 @@ export const METRICS = [
 ] as const satisfies readonly (keyof Measured)[];
 export type Metric = (typeof METRICS)[number];
 
-/** Both engines and Cordon divided by the baseline, the quotient formed within each pair. */
-export type Row = Record<EngineName | 'ratio', Spread>;
+/** The engines, and Cordon and the floor divided by the baseline, the quotient formed within each round. */
+export type Row = Record<EngineName | 'ratio' | 'floorRatio', Spread>;
 export type Summary = Record<Shape, Record<Metric, Row>>;
 
-/** What the pairs say together. The machine changes between pairs, so only quotients within a pair are compared. */
-export function summarise(pairs: readonly Pair[]): Summary {
-  const row = (shape: Shape, metric: Metric): Row => ({
-    cordon: spread(pairs.map(({ cordon }) => cordon[shape][metric])),
-    baseline: spread(pairs.map(({ baseline }) => baseline[shape][metric])),
-    ratio: spread(pairs.map(({ cordon, baseline }) => cordon[shape][metric] / baseline[shape][metric])),
-  });
+/** What the rounds say together. The machine changes between rounds, so only quotients within a round are compared. */
+export function summarise(rounds: readonly Round[]): Summary {
+  const row = (shape: Shape, metric: Metric): Row => {
+    const of = (name: EngineName): Spread => spread(rounds.map((round) => round[name][shape][metric]));
+    const toBare = (name: EngineName): Spread =>
+      spread(rounds.map((round) => round[name][shape][metric] / round.baseline[shape][metric]));
+    return {
+      cordon: of('cordon'),
+      floor: of('floor'),
+      baseline: of('baseline'),
+      ratio: toBare('cordon'),
+      floorRatio: toBare('floor'),
+    };
+  };
   const shape = (one: Shape): Summary[Shape] =>
     Object.fromEntries(METRICS.map((metric) => [metric, row(one, metric)])) as Summary[Shape];
   return Object.fromEntries(SHAPES.map((one) => [one, shape(one)])) as Summary;

@@ -1,10 +1,11 @@
 import type { Shape } from './shapes';
 
-export type EngineName = 'cordon' | 'baseline';
+export const ENGINES = ['baseline', 'cordon', 'floor'] as const;
+export type EngineName = (typeof ENGINES)[number];
 
 /** How much is measured. */
 export interface Size {
-  pairs: number;
+  rounds: number;
   /** Incidents before anything counts. */
   warmUp: number;
   /** Incidents one at a time. */
@@ -30,4 +31,5 @@ export interface Measured {
 }
 
 export type Run = Record<Shape, Measured>;
-export type Pair = Record<EngineName, Run>;
+/** Each engine once, close together in time. */
+export type Round = Record<EngineName, Run>;

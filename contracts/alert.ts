@@ -1,5 +1,18 @@
 import { z } from 'zod';
-import { AccountRef, DatasetRef, HostRef, IpAddress, Severity, Sha256 } from './values';
+import {
+  AccountRef,
+  BucketRef,
+  CloudKeyRef,
+  DatasetRef,
+  HostRef,
+  IpAddress,
+  MailAddress,
+  MessageRef,
+  PrincipalRef,
+  ProcessRef,
+  Severity,
+  Sha256,
+} from './values';
 
 export const FileRef = z.object({
   path: z.string().max(4096).optional(),
@@ -7,6 +20,9 @@ export const FileRef = z.object({
   sha256: Sha256.optional(),
 });
 export type FileRef = z.infer<typeof FileRef>;
+
+export const Message = MessageRef.extend({ recipients: z.array(MailAddress).max(1000).optional() });
+export type Message = z.infer<typeof Message>;
 
 /** What an alert speaks of. A subset of OCSF observables, grouped by what a playbook can act upon. */
 export const Entities = z.object({
@@ -17,6 +33,14 @@ export const Entities = z.object({
   files: z.array(FileRef).max(100).default([]),
   domains: z.array(z.string().min(1).max(255)).max(100).default([]),
   urls: z.array(z.string().min(1).max(4096)).max(100).default([]),
+  // Alerts that were stored before there were such things do not have them.
+  messages: z.array(Message).max(100).optional(),
+  /** Credentials of a cloud, by their public ids. */
+  keys: z.array(CloudKeyRef).max(100).optional(),
+  principals: z.array(PrincipalRef).max(100).optional(),
+  buckets: z.array(BucketRef).max(100).optional(),
+  /** On the alert's host, where it has one only. */
+  processes: z.array(ProcessRef).max(100).optional(),
 });
 export type Entities = z.infer<typeof Entities>;
 
@@ -89,6 +113,10 @@ export const ScopeDataset = DatasetRef.extend({
 });
 export type ScopeDataset = z.infer<typeof ScopeDataset>;
 
+/** A process that can be acted upon: on a known host. */
+export const ScopeProcess = z.object({ ...ProcessRef.shape, key: z.string(), host: ScopeHost });
+export type ScopeProcess = z.infer<typeof ScopeProcess>;
+
 /** An alert as a run reads it: small, resolved, free of raw vendor data. */
 export const AlertView = z.object({
   id: z.string(),
@@ -109,6 +137,17 @@ export const AlertView = z.object({
     datasets: z.array(ScopeDataset),
     ips: z.array(z.string()),
     files: z.array(FileRef.extend({ host: z.string().optional() })),
+    // Runs from before there were such things do not have them.
+    domains: z.array(z.string()).optional(),
+    urls: z.array(z.string()).optional(),
+    messages: z.array(Message).optional(),
+    senders: z.array(z.string()).optional(),
+    keys: z.array(CloudKeyRef).optional(),
+    principals: z.array(PrincipalRef).optional(),
+    buckets: z.array(BucketRef).optional(),
+    processes: z.array(ScopeProcess).optional(),
+    /** Of files that the alert names. Not of processes: many an attacker uses a tool of the system. */
+    hashes: z.array(Sha256).optional(),
   }),
 });
 export type AlertView = z.infer<typeof AlertView>;

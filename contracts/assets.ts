@@ -1,11 +1,16 @@
 import { z } from 'zod';
+import { bare, domainOfMail, hostOfUrl, isWithinDomain, principalName } from './names';
 import type { AccountRef, HostRef } from './values';
 import { IpAddress, type DatasetRef, type Target } from './values';
 
 /** A thing the organisation owns or knows. Aliases are all the names and addresses under which alerts may speak of it. */
 export const Asset = z.object({
   id: z.string().min(1).max(255),
-  kind: z.enum(['host', 'account', 'dataset', 'network']),
+  /**
+   * A `domain` is named `corp.example.com`, with all below it also `*.corp.example.com`. A `file` has sha256 hashes as aliases. Cloud
+   * principals and keys are accounts, buckets are datasets.
+   */
+  kind: z.enum(['host', 'account', 'dataset', 'network', 'domain', 'file']),
   aliases: z.array(z.string().min(1).max(255)).max(256).default([]),
   ips: z.array(IpAddress).max(256).default([]),
   tags: z.array(z.string().min(1).max(64)).max(64).default([]),
@@ -24,9 +29,6 @@ export const Asset = z.object({
   path: z.string().max(4096).optional(),
 });
 export type Asset = z.infer<typeof Asset>;
-
-/** A name as it is compared: lower case, no final dot. */
-export const bare = (text: string): string => text.trim().toLowerCase().replace(/\.$/, '');
 
 /** The one spelling of an address: IPv6 lower-case and compressed, IPv4-mapped as IPv4. Other text stays as it is. */
 export function canonicalIp(text: string): string {
@@ -112,13 +114,21 @@ export class AssetIndex {
       case 'host':
         return this.host({ name: id });
       case 'file':
+      case 'process':
         return this.host({ name: id.split('/')[0] ?? id });
       case 'account':
+      case 'key':
+      case 'principal':
+      case 'sender':
         return this.#first('account', [id]);
       case 'dataset':
+      case 'bucket':
         return this.dataset({ name: id });
       case 'ip':
         return this.ip(id);
+      case 'domain':
+      case 'hash':
+        return this.#first(target.kind === 'hash' ? 'file' : 'domain', [id]);
       default:
         return undefined;
     }
@@ -165,6 +175,58 @@ export class AssetIndex {
     return [...new Set([...sets, ...homes, ...hosts])];
   }
 
+  /** What a block of the domain would cut off: domains and hosts of that name or below it, and a domain that is `*.` something above it. */
+  domainsLike(domain: string): Asset[] {
+    return this.assets.filter(({ kind, id, aliases }) =>
+      [id, ...aliases]
+        .map(bare)
+        .some((name) =>
+          kind === 'domain'
+            ? isNamedDomain(domain, name) || isWithinDomain(name.replace(/^\*\./, ''), domain)
+            : kind === 'host' && isFull(name) && isWithinDomain(name, domain),
+        ),
+    );
+  }
+  /** Whose site a web address is: the domain or host of exactly that name, or who has the address that it names. */
+  urlsLike(url: string): Asset[] {
+    const host = hostOfUrl(url) ?? '';
+    if (isAddress(host)) return this.ipsLike(host);
+    return this.assets.filter(({ kind, id, aliases }) =>
+      [id, ...aliases]
+        .map(bare)
+        .some(
+          (name) => (kind === 'domain' && isNamedDomain(host, name)) || (kind === 'host' && name === host),
+        ),
+    );
+  }
+  /** The account that has the mail address, and the domain in which it is. An address elsewhere with the same name is another's. */
+  sendersLike(address: string): Asset[] {
+    const domain = domainOfMail(address);
+    return this.assets.filter(({ kind, id, aliases }) =>
+      [id, ...aliases]
+        .map(bare)
+        .some(
+          (name) =>
+            (kind === 'account' && name === bare(address)) ||
+            (kind === 'domain' && isNamedDomain(domain, name)),
+        ),
+    );
+  }
+  /** Every account that a cloud could mean by one of these names, whole or by its last part. */
+  principalsLike(names: readonly string[]): Asset[] {
+    const wanted = new Set(names.flatMap((name) => [bare(name), principalName(name)]));
+    return this.assets.filter(
+      ({ kind, id, aliases }) =>
+        kind === 'account' &&
+        [id, ...aliases].some((name) => wanted.has(bare(name)) || wanted.has(principalName(name))),
+    );
+  }
+  /** The file of the hash. */
+  filesLike(sha256: string): Asset[] {
+    const file = this.#first('file', [sha256]);
+    return file === undefined ? [] : [file];
+  }
+
   #first(kind: Asset['kind'], names: readonly (string | undefined)[]): Asset | undefined {
     for (const name of names) {
       const found = name === undefined ? undefined : this.#byAlias.get(`${kind}:${canonicalIp(name)}`);
@@ -173,6 +235,10 @@ export class AssetIndex {
     return undefined;
   }
 }
+
+/** Whether an asset's name means the domain: the same, or `*.` something that it lies in. */
+const isNamedDomain = (domain: string, name: string): boolean =>
+  name.startsWith('*.') ? isWithinDomain(domain, name.slice(2)) : name === domain;
 
 /** Whether one of two folders lies in the other. Without a path it is the whole host. */
 function overlaps(a: string | undefined, b: string | undefined): boolean {

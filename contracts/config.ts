@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Asset } from './assets';
 import { MaintenanceWindow } from './maintenance';
+import { bare, domainOf, domainOfMail, hostOfUrl } from './names';
 import { Policy } from './policy';
 import { Secret } from './secret';
 import { Role } from './values';
@@ -129,7 +130,27 @@ export const BudgetConfig = z
   })
   .strict();
 
-export const Config = z
+/**
+ * Domains that are surely ours, as assets that nothing of ours may be cut off from: where Cordon is reached, and where its people and
+ * the accounts among the assets have their mail addresses. One that the assets name themselves is left to them.
+ */
+function ownDomains({ publicUrl, people, assets }: Pick<Ours, 'publicUrl' | 'people' | 'assets'>): Asset[] {
+  const accounts = assets.filter(({ kind }) => kind === 'account');
+  const addresses = [
+    ...people.flatMap(({ email }) => email ?? []),
+    ...accounts.flatMap(({ id: name, aliases }) => [name, ...aliases]),
+  ].filter((address) => address.includes('@'));
+  const found = [
+    ...(publicUrl === undefined ? [] : [hostOfUrl(publicUrl) ?? '']),
+    ...addresses.map(domainOfMail),
+  ];
+  const named = new Set(assets.flatMap(({ id: name, aliases }) => [name, ...aliases].map(bare)));
+  return [...new Set(found.flatMap((domain) => domainOf(domain) ?? []))]
+    .filter((domain) => !named.has(domain))
+    .map((domain) => Asset.parse({ id: domain, kind: 'domain', ambient: true }));
+}
+
+const Ours = z
   .object({
     connections: z.array(ConnectionConfig).default([]),
     sources: z.array(SourceConfig).default([]),
@@ -139,6 +160,20 @@ export const Config = z
       .url({ protocol: /^https?$/ })
       .transform((url) => url.replace(/\/+$/, ''))
       .optional(),
+    api: z
+      .object({
+        /** Calls of one person in a minute, in each server process; more are answered 429. */
+        callsPerMinute: z.number().int().min(10).max(1_000_000).default(1200),
+        /** Calls from one address in a minute that have no good token. */
+        failuresPerMinute: z.number().int().min(5).max(1_000_000).default(100),
+        /**
+         * Proxies in front of the server whose `X-Forwarded-For` is believed: how many, or their addresses.
+         * https://expressjs.com/en/guide/behind-proxies.html
+         */
+        trustProxy: z.union([z.number().int().min(0).max(10), z.array(z.string().min(1)).min(1)]).default(0),
+      })
+      .strict()
+      .prefault({}),
     blocklists: z.array(ServedBlocklist).default([]),
     people: z.array(PersonConfig).default([]),
     assets: z.array(Asset).default([]),
@@ -172,6 +207,13 @@ export const Config = z
       .default({ windowMinutes: 1440 }),
   })
   .strict();
+type Ours = z.output<typeof Ours>;
+
+/** What `cordon.config.ts` says, checked. Its assets also hold the domains that are ours by what else it says. */
+export const Config = Ours.transform((config) => ({
+  ...config,
+  assets: [...config.assets, ...ownDomains(config)],
+}));
 export type Config = z.output<typeof Config>;
 export type ConfigInput = z.input<typeof Config>;
 

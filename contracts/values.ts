@@ -71,9 +71,83 @@ export type DatasetRef = z.infer<typeof DatasetRef>;
 export const IpAddress = z.union([z.ipv4(), z.ipv6()]);
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 
+/** A domain name in its ASCII form, two labels at least: nobody blocks all of `com`. https://www.rfc-editor.org/rfc/rfc1035 */
+export const DomainName = z
+  .string()
+  .max(253)
+  .regex(
+    /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/i,
+    'not a domain name',
+  );
+/** An address on the web. What is longer than a lease's key can hold is not taken. */
+export const WebUrl = z.url({ protocol: /^(https?|ftp)$/ }).max(1000);
+export const MailAddress = z.email().max(320);
+
+/** One mail, by its Message-ID without angle brackets (RFC 5322): the same in every mailbox that got it. */
+export const MessageRef = z.object({
+  id: z.string().trim().min(1).max(998),
+  sender: MailAddress.optional(),
+  subject: z.string().max(998).optional(),
+});
+export type MessageRef = z.infer<typeof MessageRef>;
+
+const cloudName = z.string().trim().min(1).max(900);
+
+/** An identity of a cloud that calls its APIs: user, role or service account, by its full name (ARN, e-mail, object id). */
+export const PrincipalRef = z.object({ name: cloudName, account: name.optional() });
+export type PrincipalRef = z.infer<typeof PrincipalRef>;
+
+/** A long-lived credential of a principal, by its public id: never the secret. */
+export const CloudKeyRef = z.object({
+  id: z.string().trim().min(1).max(255),
+  principal: cloudName.optional(),
+  account: name.optional(),
+});
+export type CloudKeyRef = z.infer<typeof CloudKeyRef>;
+
+/** A store of objects in a cloud. */
+export const BucketRef = z.object({ name, account: name.optional() });
+export type BucketRef = z.infer<typeof BucketRef>;
+
+/** A process as an alert names it: by one of these at least. Numbers are given anew, so a product checks all that it is told. */
+export const ProcessRef = z
+  .object({
+    pid: z.number().int().positive().optional(),
+    name: name.optional(),
+    path: z.string().min(1).max(900).optional(),
+    sha256: Sha256.optional(),
+  })
+  .refine(
+    ({ pid, name: called, path, sha256 }) => [pid, called, path, sha256].some((one) => one !== undefined),
+    {
+      message: 'names no process: give pid, name, path or sha256',
+    },
+  );
+export type ProcessRef = z.infer<typeof ProcessRef>;
+
+export const TARGET_KINDS = [
+  'host',
+  'account',
+  'ip',
+  'file',
+  'dataset',
+  'person',
+  'channel',
+  'domain',
+  'url',
+  'message',
+  'sender',
+  'key',
+  'principal',
+  'bucket',
+  'process',
+  'hash',
+  'ticket',
+] as const;
+
 /** What an action is done to. `key` is `<kind>:<canonical id>` and is what claims, leases and budgets are keyed by. */
 export const Target = z.object({
-  kind: z.enum(['host', 'account', 'ip', 'file', 'dataset', 'person', 'channel']),
+  kind: z.enum(TARGET_KINDS),
   key: z.string().min(3).max(1024),
   label: z.string().min(1).max(1024),
 });

@@ -12,6 +12,7 @@ import { alertsOf } from '../sources/alerts-of';
 import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
+import { CallLimits } from './auth/limits';
 import { createMetrics } from './metrics';
 import type { Notifier } from './notifier';
 import { pollMetrics } from './poll-metrics';
@@ -31,7 +32,15 @@ export interface AppDeps {
   store: Store;
   config: Pick<
     Config,
-    'sources' | 'channels' | 'blocklists' | 'assets' | 'policy' | 'correlation' | 'connections' | 'budgets'
+    | 'api'
+    | 'sources'
+    | 'channels'
+    | 'blocklists'
+    | 'assets'
+    | 'policy'
+    | 'correlation'
+    | 'connections'
+    | 'budgets'
   >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
@@ -102,6 +111,7 @@ export function createApp(deps: AppDeps): Express {
   const { store, config, wake, log, notifier, connected = new Map<string, ConnectedChannel>() } = deps;
   const app = express();
   app.disable('x-powered-by');
+  app.set('trust proxy', config.api.trustProxy);
   const metrics = createMetrics(store);
   const { rejected, accepted } = metrics;
   pollMetrics(store, metrics.registry);
@@ -136,7 +146,7 @@ export function createApp(deps: AppDeps): Express {
   app.get(`${API}/openapi.json`, (_request, response) => {
     response.json(document);
   });
-  app.use(routerOf(store, API, routes));
+  app.use(routerOf(store, new CallLimits(config.api), API, routes));
   app.use(confirmPages(store, connected, wake));
   app.use(startPage(store, wake));
   app.use(() => {

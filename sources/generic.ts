@@ -1,7 +1,17 @@
 import { z } from 'zod';
-import { Alert, CATEGORIES } from '../contracts/alert';
+import { Alert, CATEGORIES, Message } from '../contracts/alert';
+import { messageId } from '../contracts/names';
 import { defineSource } from '../contracts/source';
-import { AccountRef, HostRef, IpAddress, Severity } from '../contracts/values';
+import {
+  AccountRef,
+  BucketRef,
+  CloudKeyRef,
+  HostRef,
+  IpAddress,
+  PrincipalRef,
+  ProcessRef,
+  Severity,
+} from '../contracts/values';
 import { namingAddress } from './kit/addresses';
 import { header } from './kit/authentication';
 import { categoryOfTechniques } from './kit/category';
@@ -41,7 +51,10 @@ const File = z.object({
   sha256: z.string().optional(),
 });
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).default([]);
-const EMPTY = { hosts: [], accounts: [], ips: [], files: [], domains: [], urls: [] };
+const EMPTY = {
+  ...{ hosts: [], accounts: [], ips: [], files: [], domains: [], urls: [] },
+  ...{ messages: [], keys: [], principals: [], buckets: [], processes: [] },
+};
 
 /** One alert in Cordon's own words. Only `title` is required; the sender gives an `id` when updates are to find it again. */
 const GenericAlert = z.object({
@@ -65,10 +78,26 @@ const GenericAlert = z.object({
       files: listOf(File),
       domains: listOf(z.string()),
       urls: listOf(z.string()),
+      messages: listOf(Message),
+      keys: listOf(z.union([z.string(), CloudKeyRef])),
+      principals: listOf(z.union([z.string(), PrincipalRef])),
+      buckets: listOf(z.union([z.string(), BucketRef])),
+      processes: listOf(ProcessRef),
     })
     .default(EMPTY),
 });
 type GenericAlert = z.output<typeof GenericAlert>;
+
+const named = <T extends object>(one: string | T): T | { name: string } =>
+  typeof one === 'string' ? { name: one } : one;
+
+/** Without the lists that are empty. */
+const some = <T extends Record<string, unknown[]>>(lists: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(lists)
+      .map(([name, list]): [string, unknown[]] => [name, unique(list)])
+      .filter(([, list]) => list.length > 0),
+  ) as Partial<T>;
 
 function entitiesOf(given: GenericAlert['entities']): Alert['entities'] {
   const accounts = given.accounts.map((account) => {
@@ -96,6 +125,13 @@ function entitiesOf(given: GenericAlert['entities']): Alert['entities'] {
     ).filter((file) => Object.keys(file).length > 0),
     domains: unique(given.domains.map((domain) => nameOf(domain)?.toLowerCase())),
     urls: unique(given.urls.map((url) => nameOf(url, 4096))),
+    ...some({
+      messages: given.messages.map((message) => ({ ...message, id: messageId(message.id) })),
+      keys: given.keys.map((key) => (typeof key === 'string' ? { id: key } : key)),
+      principals: given.principals.map(named),
+      buckets: given.buckets.map(named),
+      processes: given.processes.map((process) => compact({ ...process, sha256: sha256Of(process.sha256) })),
+    }),
   };
 }
 

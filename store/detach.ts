@@ -33,10 +33,11 @@ export async function restraints(
   return { killSwitch: rows[0]?.kill_switch?.on === true, detached: new Set(rows[0]?.detached) };
 }
 
-/** Whether a target left with a detached alert, itself or, for a file, with its host. */
+/** Whether a target left with a detached alert, itself or, for a file or process, with its host. */
 export function isDetached(detached: ReadonlySet<string>, target: Pick<Target, 'kind' | 'key'>): boolean {
   if (detached.has(target.key)) return true;
-  const host = target.kind === 'file' ? target.key.slice('file:'.length).split('/')[0] : undefined;
+  const isOnHost = target.kind === 'file' || target.kind === 'process';
+  const host = isOnHost ? target.key.slice(target.kind.length + 1).split('/')[0] : undefined;
   return host !== undefined && detached.has(`host:${host}`);
 }
 

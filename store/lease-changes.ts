@@ -183,7 +183,7 @@ export function requestReleases(store: Store, which: Which, asked: Asked): Promi
   });
 }
 
-/** By its key, by the name in it, or by what people read. A host's files are the host's. */
+/** By its key, by the name in it, or by what people read. A host's files and processes are the host's. */
 function isNamed(
   {
     target_kind: kind,
@@ -194,8 +194,9 @@ function isNamed(
 ): boolean {
   const wanted = target.trim().toLowerCase();
   const name = key.slice(key.indexOf(':') + 1);
-  const host = kind === 'file' ? name.slice(0, name.indexOf('/')) : undefined;
-  return [key, name, label.toLowerCase(), ...(host === undefined ? [] : [host, `host:${host}`])].includes(
-    wanted,
+  const isOnHost = kind === 'file' || kind === 'process';
+  const host = isOnHost ? name.slice(0, name.indexOf('/')) : undefined;
+  return [key, name, label, ...(host === undefined ? [] : [host, `host:${host}`])].some(
+    (one) => one.toLowerCase() === wanted,
   );
 }

@@ -1,15 +1,23 @@
 import { z } from 'zod';
 import * as actions from '../contracts/actions';
+import * as cloud from '../contracts/actions/cloud';
 import * as data from '../contracts/actions/data';
 import * as define from '../contracts/actions/define';
+import * as email from '../contracts/actions/email';
 import * as endpoint from '../contracts/actions/endpoint';
+import * as host from '../contracts/actions/host';
 import * as identity from '../contracts/actions/identity';
+import * as investigation from '../contracts/actions/investigation';
 import * as network from '../contracts/actions/network';
 import * as notify from '../contracts/actions/notify';
+import * as on from '../contracts/actions/on';
+import * as process from '../contracts/actions/process';
+import * as traffic from '../contracts/actions/traffic';
 import * as alert from '../contracts/alert';
 import * as assets from '../contracts/assets';
 import * as errors from '../contracts/errors';
 import * as messages from '../contracts/messages';
+import * as names from '../contracts/names';
 import * as question from '../contracts/question';
 import * as values from '../contracts/values';
 
@@ -27,16 +35,24 @@ const SHARED: readonly object[] = [
   z.iso,
   z.coerce,
   actions,
+  cloud,
   data,
   define,
+  email,
   endpoint,
+  host,
   identity,
+  investigation,
   network,
   notify,
+  on,
+  process,
+  traffic,
   alert,
   assets,
   errors,
   messages,
+  names,
   question,
   values,
 ];

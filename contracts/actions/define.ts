@@ -1,5 +1,5 @@
-import type { z } from 'zod';
-import type { Target } from '../values';
+import { z } from 'zod';
+import { Sha256, type Target } from '../values';
 
 export const CATEGORIES = [
   'detect',
@@ -66,3 +66,37 @@ export function defineAction<
 >(spec: SpecInput<Id, I, O, Inv>): ActionSpec<Id, I, O, Inv> {
   return { onAbort: 'keep', mayLapse: false, ocsf: null, react: [], d3fend: [], ...spec };
 }
+
+/** What an action that only reads has in common with the others: told twice, it reads twice. */
+export const READS = {
+  category: 'investigate',
+  readOnly: true,
+  impact: 'none',
+  inverse: null,
+  delivery: 'at_least_once',
+} as const;
+
+/** What an action that takes another one back has in common with the others. */
+export const TAKES_BACK = {
+  category: 'recover',
+  readOnly: false,
+  inverse: null,
+  delivery: 'probe',
+  cacao: 'restore-capabilities',
+} as const;
+
+/** What an action that stops something, and can be seen to be in force, has in common with the others. */
+export const CONTAINS = {
+  category: 'contain',
+  readOnly: false,
+  delivery: 'probe',
+  cacao: 'restrict-access',
+} as const;
+
+/** The product's id of an effect, or whatever it needs to take back exactly this one. */
+export const Token = z.string().max(4096);
+
+/** Artefacts in the evidence store, by their hashes. */
+export const Evidence = z
+  .array(z.object({ name: z.string(), sha256: Sha256, bytes: z.number().int().nonnegative() }))
+  .max(200);

@@ -1,28 +1,13 @@
 import { z } from 'zod';
-import { hostKey, shortName } from '../assets';
-import { HostRef, Sha256, type Target } from '../values';
-import { defineAction } from './define';
+import { Sha256 } from '../values';
+import { CONTAINS, defineAction, Evidence, TAKES_BACK, Token } from './define';
+import { OnHost, onFile, onHost } from './on';
 
-/** Both names, where they differ: what is approved is what a product may be told. */
-const labelOf = ({ name, fqdn }: HostRef): string =>
-  fqdn === undefined || shortName(fqdn) === shortName(name) ? name : `${name} (${fqdn})`;
-
-const onHost = ({ host }: { host: HostRef }): Target => ({
-  kind: 'host',
-  key: hostKey(host),
-  label: labelOf(host),
-});
-const onFile = ({ host, path }: { host: HostRef; path: string }): Target => ({
-  kind: 'file',
-  key: `file:${hostKey(host).slice('host:'.length)}${path.startsWith('/') ? '' : '/'}${path}`,
-  label: `${path} on ${labelOf(host)}`.slice(0, 1024),
-});
-
-const OnHost = z.object({ host: HostRef });
 const Contained = OnHost.extend({
   /** The vendor's id of the isolation, or whatever it needs to lift exactly this one. */
-  token: z.string().max(4096).optional(),
+  token: Token.optional(),
 });
+const FileOnHost = OnHost.extend({ path: z.string().min(1).max(4096), sha256: Sha256.optional() });
 
 export const endpointActions = {
   'endpoint.isolate_host': defineAction({
@@ -91,11 +76,11 @@ export const endpointActions = {
     impact: 'low',
     inverse: 'endpoint.restore_file',
     delivery: 'probe',
-    input: OnHost.extend({ path: z.string().min(1).max(4096), sha256: Sha256.optional() }),
+    input: FileOnHost,
     output: OnHost.extend({
       path: z.string().min(1).max(4096),
       sha256: Sha256,
-      token: z.string().max(4096).optional(),
+      token: Token.optional(),
     }),
     target: onFile,
     d3fend: ['D3-CQ'],
@@ -115,7 +100,7 @@ export const endpointActions = {
     input: OnHost.extend({
       path: z.string().min(1).max(4096),
       sha256: Sha256,
-      token: z.string().max(4096).optional(),
+      token: Token.optional(),
     }),
     output: OnHost.extend({ path: z.string(), sha256: Sha256 }),
     target: onFile,
@@ -135,13 +120,68 @@ export const endpointActions = {
     delivery: 'at_least_once',
     input: OnHost,
     output: OnHost.extend({
-      evidence: z
-        .array(z.object({ name: z.string(), sha256: Sha256, bytes: z.number().int().nonnegative() }))
-        .max(200),
+      evidence: Evidence,
     }),
     target: onHost,
     react: ['RA_2311'],
     openc2: 'investigate device',
     cacao: 'analyze-collected-data',
+  }),
+  'endpoint.delete_file': defineAction({
+    id: 'endpoint.delete_file',
+    title: 'Delete file',
+    category: 'eradicate',
+    readOnly: false,
+    impact: 'irreversible',
+    inverse: null,
+    delivery: 'probe',
+    input: FileOnHost,
+    output: FileOnHost,
+    target: onFile,
+    d3fend: ['D3-FEV'],
+    react: ['RA_4301'],
+    openc2: 'delete file',
+    cacao: 'eliminate-risk',
+    ocsf: { class_uid: 7002, activity_id: 2 },
+  }),
+  'endpoint.lock_device': defineAction({
+    ...CONTAINS,
+    id: 'endpoint.lock_device',
+    title: 'Lock device',
+    impact: 'high',
+    inverse: 'endpoint.unlock_device',
+    input: OnHost,
+    output: Contained,
+    target: onHost,
+    openc2: 'deny device',
+    ocsf: { class_uid: 7001, activity_id: 1 },
+  }),
+  'endpoint.unlock_device': defineAction({
+    ...TAKES_BACK,
+    id: 'endpoint.unlock_device',
+    title: 'Unlock device',
+    impact: 'low',
+    input: Contained,
+    output: OnHost,
+    target: onHost,
+    openc2: 'allow device',
+    ocsf: { class_uid: 7001, activity_id: 3 },
+  }),
+  'endpoint.wipe_device': defineAction({
+    ...CONTAINS,
+    id: 'endpoint.wipe_device',
+    title: 'Wipe device',
+    impact: 'irreversible',
+    inverse: null,
+    input: OnHost,
+    output: OnHost.extend({
+      /** When the device said that it is done. */
+      wipedAt: z.iso.datetime({ offset: true }),
+    }),
+    target: onHost,
+    d3fend: ['D3-DKE'],
+    openc2: 'delete device',
+    cacao: 'eliminate-risk',
+    ocsf: { class_uid: 7001, activity_id: 2 },
   }),
 } as const;

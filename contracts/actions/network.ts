@@ -1,11 +1,19 @@
 import { z } from 'zod';
 import { canonicalIp } from '../assets';
 import { IpAddress, type Target } from '../values';
-import { defineAction } from './define';
+import { CONTAINS, defineAction, TAKES_BACK, Token } from './define';
+import { OnDomain, onDomain, OnHost, onHost, OnUrl, onUrl } from './on';
 
 const onIp = ({ ip }: { ip: string }): Target => ({ kind: 'ip', key: `ip:${canonicalIp(ip)}`, label: ip });
 
-const Blocked = z.object({ ip: IpAddress, token: z.string().max(4096).optional() });
+const Blocked = z.object({ ip: IpAddress, token: Token.optional() });
+const DomainBlocked = OnDomain.extend({ token: Token.optional() });
+const UrlBlocked = OnUrl.extend({ token: Token.optional() });
+const Segmented = OnHost.extend({
+  /** Where it was before: its segment or VLAN, as the product names it. */
+  from: z.string().max(255).optional(),
+  token: Token.optional(),
+});
 
 export const networkActions = {
   'network.block_ip': defineAction({
@@ -41,6 +49,86 @@ export const networkActions = {
     react: ['RA_5101'],
     openc2: 'allow ipv4_net',
     cacao: 'restore-capabilities',
+    ocsf: { class_uid: 7004, activity_id: 3 },
+  }),
+  'network.block_domain': defineAction({
+    ...CONTAINS,
+    id: 'network.block_domain',
+    title: 'Block domain',
+    impact: 'low',
+    inverse: 'network.unblock_domain',
+    input: OnDomain,
+    output: DomainBlocked,
+    target: onDomain,
+    d3fend: ['D3-DNSDL', 'D3-FRDDL'],
+    react: ['RA_3103', 'RA_3104'],
+    openc2: 'deny domain_name',
+    ocsf: { class_uid: 7004, activity_id: 1 },
+  }),
+  'network.unblock_domain': defineAction({
+    ...TAKES_BACK,
+    id: 'network.unblock_domain',
+    title: 'Unblock domain',
+    impact: 'low',
+    input: DomainBlocked,
+    output: OnDomain,
+    target: onDomain,
+    react: ['RA_5102'],
+    openc2: 'allow domain_name',
+    ocsf: { class_uid: 7004, activity_id: 3 },
+  }),
+  'network.block_url': defineAction({
+    ...CONTAINS,
+    id: 'network.block_url',
+    title: 'Block URL',
+    impact: 'low',
+    inverse: 'network.unblock_url',
+    input: OnUrl,
+    output: UrlBlocked,
+    target: onUrl,
+    d3fend: ['D3-OTF'],
+    react: ['RA_3105', 'RA_3106'],
+    openc2: 'deny uri',
+    ocsf: { class_uid: 7004, activity_id: 1 },
+  }),
+  'network.unblock_url': defineAction({
+    ...TAKES_BACK,
+    id: 'network.unblock_url',
+    title: 'Unblock URL',
+    impact: 'low',
+    input: UrlBlocked,
+    output: OnUrl,
+    target: onUrl,
+    react: ['RA_5103'],
+    openc2: 'allow uri',
+    ocsf: { class_uid: 7004, activity_id: 3 },
+  }),
+  'network.segment_host': defineAction({
+    ...CONTAINS,
+    id: 'network.segment_host',
+    title: 'Move host into the quarantine segment',
+    impact: 'high',
+    inverse: 'network.unsegment_host',
+    input: OnHost,
+    output: Segmented,
+    target: onHost,
+    d3fend: ['D3-NI', 'D3-BDI', 'D3-NTF'],
+    react: ['RA_3102', 'RA_3108'],
+    openc2: 'deny ipv4_connection',
+    cacao: 'disconnect-system',
+    ocsf: { class_uid: 7004, activity_id: 1 },
+  }),
+  'network.unsegment_host': defineAction({
+    ...TAKES_BACK,
+    id: 'network.unsegment_host',
+    title: 'Move host back into its segment',
+    impact: 'low',
+    input: Segmented,
+    output: OnHost,
+    target: onHost,
+    d3fend: ['D3-RNA'],
+    react: ['RA_5104'],
+    openc2: 'allow ipv4_connection',
     ocsf: { class_uid: 7004, activity_id: 3 },
   }),
 } as const;

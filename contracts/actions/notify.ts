@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Severity } from '../values';
 import { defineAction } from './define';
 
 export const notifyActions = {
@@ -27,5 +28,29 @@ export const notifyActions = {
     }),
     openc2: 'x-notify',
     cacao: 'deliver-content',
+  }),
+  'ticket.open': defineAction({
+    id: 'ticket.open',
+    title: 'Open ticket',
+    category: 'notify',
+    readOnly: false,
+    impact: 'none',
+    inverse: null,
+    delivery: 'key',
+    input: z.object({
+      title: z.string().min(1).max(300),
+      text: z.string().min(1).max(20_000),
+      severity: Severity.optional(),
+      /** Team or project that it is for; the connection's own when left out. */
+      queue: z.string().min(1).max(200).optional(),
+    }),
+    output: z.object({ ticket: z.string().min(1).max(255), link: z.url().max(2048).optional() }),
+    target: ({ title, queue }) => ({
+      kind: 'ticket',
+      key: `ticket:${[queue, title].filter(Boolean).join('/').toLowerCase()}`,
+      label: title,
+    }),
+    openc2: 'create x-ticket',
+    cacao: 'compose-content',
   }),
 } as const;

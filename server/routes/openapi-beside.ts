@@ -14,6 +14,7 @@ export const PROBLEMS: Readonly<Record<number, string>> = {
   401: 'No token, or one that does not hold.',
   403: 'The person holds none of the roles.',
   422: 'Something does not fit its schema; `errors` names each field.',
+  429: 'Too many calls of this person, or from this address without a good token. Retry-After says when to try again.',
   503: 'The database cannot be reached; nothing was stored. Retry-After says when to try again.',
 };
 

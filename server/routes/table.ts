@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { Person } from '../../store/people';
 import type { Store } from '../../store/store';
 import { authorize, type Permission } from '../auth/authenticate';
+import type { CallLimits } from '../auth/limits';
+import { Problem } from '../problem';
 
 const BODY_LIMIT = '2mb';
 
@@ -74,13 +76,32 @@ function readBody(request: Request, response: express.Response): Promise<unknown
   });
 }
 
+/** Who calls, if they may and not too often. */
+async function callerOf(
+  store: Store,
+  limits: CallLimits,
+  request: Request,
+  permission: Permission,
+): Promise<Person> {
+  const address = request.ip ?? 'unknown';
+  await limits.mayTry(address);
+  try {
+    const person = await authorize(store, request, permission);
+    await limits.called(person.id);
+    return person;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) await limits.failed(address);
+    throw error;
+  }
+}
+
 /** The router of a table: each route authorised, checked, answered, in this order. */
-export function routerOf(store: Store, prefix: string, routes: readonly Route[]): Router {
+export function routerOf(store: Store, limits: CallLimits, prefix: string, routes: readonly Route[]): Router {
   const router = Router();
   for (const one of routes) {
     const path = prefix + one.path.replace(/\{(\w+)\}/g, ':$1');
     router[one.method](path, async (request, response) => {
-      const person = await authorize(store, request, one.permission);
+      const person = await callerOf(store, limits, request, one.permission);
       const body = one.body === undefined ? undefined : one.body.parse(await readBody(request, response));
       const answer = await one.handle({
         person,

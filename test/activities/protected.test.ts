@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { ACTIONS, type ActionId } from '../../contracts/actions';
 import type { Config, ConfigInput } from '../../contracts/config';
+import { EMPTY_FILE } from '../../contracts/correlation';
 import type { ItemResult, WaveItem } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import type { JsonObject } from '../../contracts/values';
@@ -30,6 +31,16 @@ const ASSETS: ConfigInput['assets'] = [
   },
   { id: 'proxy', kind: 'network', ips: ['198.51.100.3'], ambient: true },
   { id: 'uplink', kind: 'network', ips: ['198.51.100.1'], protected: true },
+  { id: 'corp.example.com', kind: 'domain', aliases: ['*.corp.example.com'], ambient: true },
+  {
+    id: 'deploy',
+    kind: 'account',
+    aliases: ['arn:aws:iam::123456789012:role/deploy', 'AKIAPROTECTED'],
+    protected: true,
+  },
+  { id: 'press-kit', kind: 'dataset', protected: true },
+  { id: 'shell', kind: 'file', aliases: ['a'.repeat(64)], protected: true },
+  { id: 'runtime', kind: 'file', aliases: ['b'.repeat(64)], ambient: true },
 ];
 
 let store: Store;
@@ -83,6 +94,26 @@ describe('what is protected is left alone, whatever an item calls it', () => {
     block('2001:db8:0::10'),
     block('::ffff:c633:640a'),
     block('198.51.100.1'),
+    ['endpoint.kill_process', { host: { name: 'x', fqdn: 'dc-01.corp.example.com' }, process: { pid: 4 } }],
+    ['endpoint.kill_process', { host: { name: 'ws-1' }, process: { sha256: 'a'.repeat(64) } }],
+    ['endpoint.block_hash', { sha256: 'a'.repeat(64) }],
+    ['endpoint.block_hash', { sha256: 'b'.repeat(64) }],
+    ['endpoint.block_hash', { sha256: EMPTY_FILE }],
+    ['network.block_domain', { domain: 'Corp.Example.com' }],
+    ['network.block_domain', { domain: 'mail.corp.example.com' }],
+    ['network.block_domain', { domain: 'example.com' }],
+    ['network.block_domain', { domain: 'dc-01.lab.example.com.corp.example.com' }],
+    ['network.block_url', { url: 'https://WWW.corp.example.com/a' }],
+    ['network.block_url', { url: 'http://198.51.100.10/a' }],
+    ['network.block_url', { url: 'http://0x7f.1/a' }],
+    ['network.block_url', { url: 'http://[::1]:8233/a' }],
+    ['email.block_sender', { sender: 'Kim@corp.example.com' }],
+    ['cloud.deactivate_key', { key: { id: 'akiaprotected' } }],
+    ['cloud.deactivate_key', { key: { id: 'AKIAX', principal: 'arn:aws:iam::123456789012:role/deploy' } }],
+    ['cloud.deny_principal', { principal: { name: 'arn:aws:sts::123456789012:assumed-role/deploy/ci' } }],
+    ['cloud.deny_principal', { principal: { name: 'deploy' } }],
+    ['cloud.block_public_access', { bucket: { name: 'Press-Kit' } }],
+    ['host.reimage', { host: { name: 'vault' } }],
   ] as [ActionId, JsonObject][])('%s %j', async (action, input) => {
     expect(await attempt(action, input, noApprovals)).toMatchObject({
       status: 'denied',
@@ -116,6 +147,20 @@ describe('what is protected is left alone, whatever an item calls it', () => {
     ['data.restore_backup', { set: { name: 'share', host: 'ws-1', path: '/srv/share' } }, 'dataset:share'],
     ['network.block_ip', { ip: '203.0.113.9' }, 'ip:203.0.113.9'],
     ['endpoint.scan_av', { host: { name: 'dc-01' } }, 'host:dc-01'],
+    [
+      'network.block_domain',
+      { domain: 'corp.example.com.evil.example.net' },
+      'domain:corp.example.com.evil.example.net',
+    ],
+    ['network.block_url', { url: 'https://Evil.example.net/A#b' }, 'url:https://evil.example.net/A'],
+    ['email.block_sender', { sender: 'svc-backup@evil.example.net' }, 'sender:svc-backup@evil.example.net'],
+    ['email.purge_message', { message: { id: '<M1@evil.example.net>' } }, 'message:m1@evil.example.net'],
+    ['cloud.deactivate_key', { key: { id: 'AKIAOTHER' } }, 'key:akiaother'],
+    [
+      'endpoint.kill_process',
+      { host: { name: 'ws-1.corp.example.com' }, process: { pid: 4, name: 'a' } },
+      'process:ws-1/4:a',
+    ],
   ] as [ActionId, JsonObject, string][])('but %s %j is done, to %s', async (action, input, key) => {
     expect(await attempt(action, input, noApprovals)).toMatchObject({ status: 'succeeded', target: { key } });
     expect(world.calls).toHaveLength(1);
@@ -193,7 +238,10 @@ describe('an item is what its input says to the product', () => {
 });
 
 test('products find what to act on by no other part of an input than those that the guard looks at', () => {
-  const naming = new Set(['host', 'account', 'set', 'ip']);
+  const naming = new Set([
+    ...['host', 'process', 'account', 'set', 'ip', 'domain', 'url', 'sender', 'message'],
+    ...['key', 'principal', 'bucket'],
+  ]);
   const described = new Set([
     'paths',
     'path',
@@ -203,8 +251,10 @@ test('products find what to act on by no other part of an input than those that 
     'before',
     'files',
     'treeSha256',
+    // What is asked of the product, or what it said before: none of it leads to another thing.
+    ...['since', 'patches', 'image', 'removed', 'only', 'rules', 'from', 'perSecond', 'through', 'mailboxes'],
   ]);
-  const notices = new Set(['to', 'subject', 'text']);
+  const notices = new Set(['to', 'subject', 'text', 'title', 'severity', 'queue']);
   const unknown = Object.values(ACTIONS).flatMap(({ id, input }) =>
     Object.keys(input.shape)
       .filter((part) => ![naming, described, notices].some((known) => known.has(part)))

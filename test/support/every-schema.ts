@@ -18,6 +18,12 @@ const VALUES: readonly unknown[] = [
   { host, clean: false, findings: [{ path: '/a', signature: 's' }], errors: [], engine: 'e' },
   { host, evidence: [{ name: 'n', sha256: 'b'.repeat(64), bytes: 1 }] },
   { account, token: 't' },
+  {
+    ...{ host, process: { pid: 1 }, sha256: 'c'.repeat(64), domain: 'c2.example.net' },
+    ...{ url: 'https://c2.example.net/a', sender: 'a@example.net', message: { id: 'm' } },
+    ...{ key: { id: 'k' }, principal: { name: 'p' }, bucket: { name: 'b' }, title: 't', text: 't' },
+  },
+  { host, process: {}, domain: 'com', url: 'javascript:0', sender: 'nobody', perSecond: 0 },
   { ip: '192.0.2.7' },
   { ip: '2001:db8::1' },
   { ip: '300.1.1.1' },

@@ -9,6 +9,7 @@ import type {
   WaveInput,
   WaveItem,
 } from '../../contracts/messages';
+import { simulatedOutput } from '../../contracts/simulated';
 import type { JsonObject } from '../../contracts/values';
 
 export type FakeAnswer = Partial<Pick<ItemResult, 'status' | 'output' | 'failure' | 'request' | 'againInMs'>>;
@@ -17,27 +18,20 @@ export type Decide = (item: WaveItem, call: number) => FakeAnswer | undefined;
 
 const SHA = 'a'.repeat(64);
 
+/** What all went well looks like, with values of the fake's own where tests look at them. */
 function output(item: WaveItem): JsonObject {
+  const simulated = simulatedOutput(item, '2026-02-28T00:00:00Z');
   switch (item.action) {
     case 'endpoint.scan_av':
-      return { ...item.input, clean: true, findings: [], errors: [], engine: 'fake' };
-    case 'endpoint.collect_triage':
-      return { ...item.input, evidence: [] };
+      return { ...simulated, engine: 'fake' };
     case 'endpoint.quarantine_file':
       return { sha256: SHA, ...item.input };
     case 'data.verify_backup':
-      return {
-        ...item.input,
-        snapshot: 'snap-7',
-        takenAt: '2026-02-28T00:00:00Z',
-        intact: true,
-        clean: true,
-        findings: [],
-      };
+      return { ...simulated, snapshot: 'snap-7' };
     case 'data.restore_backup':
       return { files: 3, ...item.input };
     default:
-      return item.input;
+      return simulated;
   }
 }
 

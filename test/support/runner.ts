@@ -12,6 +12,8 @@ import { CordonError } from '../../contracts/errors';
 import { defineIntegration, type Handler, type Integration } from '../../contracts/integration';
 import type { ItemResult, WaveInput, WaveItem } from '../../contracts/messages';
 import { APPROVALS_OFF_FOR_LAB, DEFAULT_POLICY } from '../../contracts/policy';
+import { processName } from '../../contracts/names';
+import { simulatedOutput } from '../../contracts/simulated';
 import type { JsonObject } from '../../contracts/values';
 import { savePolicy } from '../../store/policies';
 import type { Store } from '../../store/store';
@@ -19,12 +21,32 @@ import type { Store } from '../../store/store';
 type Input = { host?: { name: string }; path?: string; account?: { name: string; upn?: string } } & {
   ip?: string;
   set?: { name: string };
-};
+  process?: { pid?: number; name?: string; path?: string; sha256?: string };
+} & Outside;
+interface Outside {
+  domain?: string;
+  url?: string;
+  sender?: string;
+  sha256?: string;
+  message?: { id: string };
+  key?: { id: string };
+  principal?: { name: string };
+  bucket?: { name: string };
+}
 
 /** What a product makes of an input: hosts by name, accounts by upn where there is one. */
-function meant({ host, path, account, ip, set }: Input): string {
+function meant({ host, path, process, account, ip, set, ...others }: Input): string {
+  if (host !== undefined && process !== undefined) return `${host.name}:${processName(process)}`;
   if (host !== undefined) return path === undefined ? host.name : `${host.name}:${path}`;
-  return account?.upn ?? account?.name ?? ip ?? set?.name ?? '?';
+  return account?.upn ?? account?.name ?? ip ?? set?.name ?? meantOutside(others);
+}
+
+/** What is no machine, account or dataset of ours. */
+function meantOutside({ domain, url, sender, sha256, ...named }: Outside): string {
+  const { message, key, principal, bucket } = named;
+  return (
+    domain ?? url ?? sender ?? message?.id ?? key?.id ?? principal?.name ?? bucket?.name ?? sha256 ?? '?'
+  );
 }
 
 export type Fault = 'lost_reply' | 'refused' | 'offline' | 'ignored' | 'garbled' | 'unsupported';
@@ -142,7 +164,7 @@ export class World {
       case 'data.restore_backup':
         return { ...input, snapshot: 's1', files: 1 };
       default:
-        return input;
+        return simulatedOutput({ action: id, input }, '2026-02-28T00:00:00Z');
     }
   }
 

@@ -5,6 +5,7 @@ import { noteFailure } from './failure';
 import { endWatch, recur } from './phases';
 import { catchUp, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
+import { SET_NAMES } from './scope';
 import { words } from './words';
 
 const CLOSE_AGAIN_MS = 5000;
@@ -130,8 +131,7 @@ async function playbookFor(run: Run, playbooks: readonly Playbook[]): Promise<Pl
 
 async function firstLife(run: Run, playbooks: readonly Playbook[]): Promise<void> {
   const playbook = await playbookFor(run, playbooks);
-  for (const name of ['hosts', 'accounts', 'datasets', 'ips', 'files'] as const)
-    for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
+  for (const name of SET_NAMES) for (const { key } of run.scope[name].targets()) run.caughtUp.add(key);
   await playbook.run(words(run));
   await endWatch(run);
 }

@@ -1,6 +1,42 @@
-import type { AlertView, FileRef, ScopeAccount, ScopeDataset, ScopeHost } from '../../contracts/alert';
+import type {
+  AlertView,
+  FileRef,
+  Message,
+  ScopeAccount,
+  ScopeDataset,
+  ScopeHost,
+  ScopeProcess,
+} from '../../contracts/alert';
+import {
+  bucketKey,
+  cloudKeyKey,
+  domainKey,
+  hashKey,
+  messageKey,
+  principalKey,
+  senderKey,
+  urlKey,
+} from '../../contracts/names';
+import type { BucketRef, CloudKeyRef, PrincipalRef } from '../../contracts/values';
 
-export type SetName = 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files';
+/** Every set of a scope, in the order in which they are looked at. */
+export const SET_NAMES = [
+  'hosts',
+  'accounts',
+  'datasets',
+  'ips',
+  'files',
+  'domains',
+  'urls',
+  'messages',
+  'senders',
+  'keys',
+  'principals',
+  'buckets',
+  'processes',
+  'hashes',
+] as const;
+export type SetName = (typeof SET_NAMES)[number];
 
 /** An artefact that alerts speak of, with the host it was seen on. */
 export type ScopeFile = FileRef & { host?: string | undefined; key: string };
@@ -50,6 +86,20 @@ export class Scope {
   readonly datasets = new LiveSet<ScopeDataset>('datasets');
   readonly ips = new LiveSet<string>('ips');
   readonly files = new LiveSet<ScopeFile>('files');
+  /** Names and addresses outside: what the assets know to be ours is not among them. */
+  readonly domains = new LiveSet<string>('domains');
+  readonly urls = new LiveSet<string>('urls');
+  readonly messages = new LiveSet<Message>('messages');
+  /** Who the messages say that they are from, outside. */
+  readonly senders = new LiveSet<string>('senders');
+  readonly keys = new LiveSet<CloudKeyRef>('keys');
+  /** Users, roles and service accounts of a cloud, also those whose key it is. */
+  readonly principals = new LiveSet<PrincipalRef>('principals');
+  readonly buckets = new LiveSet<BucketRef>('buckets');
+  /** Each with the host that it runs on. */
+  readonly processes = new LiveSet<ScopeProcess>('processes');
+  /** sha256 of the files, not of the processes. */
+  readonly hashes = new LiveSet<string>('hashes');
   #firstSeen: string | undefined;
 
   /** When the earliest alert says that it happened: backups from before are what one wants. */
@@ -67,9 +117,7 @@ export class Scope {
     const kept = new Scope();
     for (const alert of alerts) kept.absorb(alert);
     this.#firstSeen = kept.firstSeen();
-    const gone = (['hosts', 'accounts', 'datasets', 'ips', 'files'] as const).flatMap((name) =>
-      this[name].targets().filter((target) => !kept.has(target)),
-    );
+    const gone = SET_NAMES.flatMap((name) => this[name].targets().filter((target) => !kept.has(target)));
     for (const { set, key } of gone) this[set].delete(key);
     return gone.map(({ key }) => key);
   }
@@ -96,6 +144,19 @@ export class Scope {
       const key = fileKey(file);
       if (key !== undefined) take(this.files, key, { ...file, key });
     }
+    this.#absorbOthers(alert.scope, take);
     return { added, touched };
+  }
+
+  #absorbOthers(scope: AlertView['scope'], take: <T>(set: LiveSet<T>, key: string, value: T) => void): void {
+    for (const domain of scope.domains ?? []) take(this.domains, domainKey(domain), domain);
+    for (const url of scope.urls ?? []) take(this.urls, urlKey(url), url);
+    for (const message of scope.messages ?? []) take(this.messages, messageKey(message), message);
+    for (const sender of scope.senders ?? []) take(this.senders, senderKey(sender), sender);
+    for (const key of scope.keys ?? []) take(this.keys, cloudKeyKey(key), key);
+    for (const one of scope.principals ?? []) take(this.principals, principalKey(one.name), one);
+    for (const bucket of scope.buckets ?? []) take(this.buckets, bucketKey(bucket.name), bucket);
+    for (const process of scope.processes ?? []) take(this.processes, process.key, process);
+    for (const hash of scope.hashes ?? []) take(this.hashes, hashKey(hash), hash);
   }
 }

@@ -7,7 +7,7 @@ import { widen, type Additions, type Finding } from './find';
 import type { Order } from './ledger';
 import { collect, give, watch, type Speaker } from './phases';
 import type { Run } from './run';
-import type { LiveSet, Scope } from './scope';
+import type { LiveSet, Scope, SetName } from './scope';
 import { waitFor, type WaitFor } from './wait-for';
 
 const COLLECT_PATIENCE: Duration = '5m';
@@ -21,7 +21,7 @@ type Phrase<O> = <T>(title: string, over: LiveSet<T>, make: Make<T>, options: O)
  * known now is settled, and it also meets what joins later, until the incident leaves recovery.
  */
 export interface Words {
-  readonly scope: Pick<Scope, 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files' | 'firstSeen'>;
+  readonly scope: Pick<Scope, SetName | 'firstSeen'>;
   /**
    * Evidence and findings, before anything changes: returns what was said about each target. Goes on beside the playbook after five
    * minutes, or `within`. What `found` returns of a finding joins the scope, also of targets that join later.

@@ -1,10 +1,11 @@
 import { budgetsOf } from '../../../contracts/budgets';
 import type { z } from 'zod';
 import { PolicyExplanation, PolicyQuestion } from '../../../contracts/api';
-import type { AssetIndex } from '../../../contracts/assets';
+import type { ActionId } from '../../../contracts/actions';
+import { assetsOfTarget, targetKindOf } from '../../../contracts/identity';
 import { whyNotRule, type Requirement } from '../../../contracts/policy';
-import { requirementOn, type PolicyTarget } from '../../../contracts/policy-target';
-import type { Role, Target } from '../../../contracts/values';
+import { requirementOn } from '../../../contracts/policy-target';
+import { TARGET_KINDS, type Role, type Target } from '../../../contracts/values';
 import { budgetUsed } from '../../../store/budgets';
 import { listDelegations } from '../../../store/delegations';
 import { listPeople } from '../../../store/people';
@@ -15,39 +16,12 @@ import type { ApiDeps } from './deps';
 
 type Asking = Pick<Requirement & { kind: 'approvals' }, 'groups' | 'veto' | 'owners'>;
 
-const KINDS: Readonly<Record<string, Target['kind']>> = {
-  endpoint: 'host',
-  identity: 'account',
-  network: 'ip',
-  data: 'dataset',
-};
-
 /** The target that a name means to an action; `host:ws-1` says the kind itself. */
-function targetNamed(action: string, text: string): Target {
-  const [, said, name] = /^(host|account|ip|file|dataset|person|channel):(.+)$/s.exec(text) ?? [];
-  const kind = (said as Target['kind'] | undefined) ?? KINDS[action.split('.')[0] ?? ''] ?? 'channel';
+function targetNamed(action: ActionId, text: string): Target {
+  const [, said, name] = new RegExp(`^(${TARGET_KINDS.join('|')}):(.+)$`, 's').exec(text) ?? [];
+  const kind = (said as Target['kind'] | undefined) ?? targetKindOf(action);
   const id = name ?? text;
   return { kind, key: `${kind}:${id}`, label: id };
-}
-
-/** The asset of a target, and every asset that a product might take its name for. */
-function assetsOf(target: Target, assets: AssetIndex): PolicyTarget {
-  const asset = assets.ofTarget(target);
-  const name = target.label;
-  switch (target.kind) {
-    case 'host':
-      return { asset, mayBe: assets.hostsLike({ name }) };
-    case 'file':
-      return { asset, mayBe: assets.hostsLike({ name: name.split('/')[0] ?? name }) };
-    case 'account':
-      return { asset, mayBe: assets.accountsLike({ name }) };
-    case 'ip':
-      return { asset, mayBe: assets.ipsLike(name) };
-    case 'dataset':
-      return { asset, mayBe: assets.datasetsLike({ name }) };
-    default:
-      return { asset, mayBe: [] };
-  }
 }
 
 async function explain(
@@ -65,7 +39,7 @@ async function explain(
   const now = await store.now();
   const at = question.at === undefined ? now : new Date(question.at);
   const target = targetNamed(action, question.target);
-  const found = assetsOf(target, assets);
+  const found = assetsOfTarget(target, assets);
   const known = { action, severity, mode, connectionTags: connection?.tags ?? [], at };
   const { requirement, facts } = requirementOn(config.policy, known, found);
   const passed = config.policy.rules.map((rule) => ({
