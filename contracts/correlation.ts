@@ -51,7 +51,10 @@ const principalsOf = ({ principals = [], keys = [] }: Alert['entities']): Princi
  * Keys of mail and cloud. A sender, a web address and a process are in many unrelated alerts: by these nothing is correlated. Nor by
  * a domain, unless the alert says that it is where the attacker commands from: content networks are in everything.
  */
-function otherKeys({ category, entities }: Pick<Alert, 'entities' | 'category'>, assets: AssetIndex): string[] {
+function otherKeys(
+  { category, entities }: Pick<Alert, 'entities' | 'category'>,
+  assets: AssetIndex,
+): string[] {
   const { messages = [], keys = [], buckets = [] } = entities;
   const domains = category === 'command_and_control' ? entities.domains : [];
   return [
@@ -179,7 +182,11 @@ export function resolveScope(alert: Pick<Alert, 'entities'>, assets: AssetIndex)
 type Others = Omit<AlertView['scope'], 'hosts' | 'accounts' | 'datasets' | 'ips' | 'files'>;
 
 /** What is not a machine or an account of ours. What the assets know to be ours is no indicator, and is left out. */
-function resolveOthers({ entities }: Pick<Alert, 'entities'>, assets: AssetIndex, host: ScopeHost | undefined): Others {
+function resolveOthers(
+  { entities }: Pick<Alert, 'entities'>,
+  assets: AssetIndex,
+  host: ScopeHost | undefined,
+): Others {
   const { files, urls, messages = [], keys = [], buckets = [], processes = [] } = entities;
   const senders = messages.flatMap(({ sender }) => (sender === undefined ? [] : [sender.toLowerCase()]));
   const hashes = files.flatMap(({ sha256 }) => sha256 ?? []);

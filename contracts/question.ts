@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Json, JsonObject, Mode, Role } from './values';
+import { JsonObject, Mode, Role, type Json } from './values';
 
 const label = z.string().trim().min(1).max(300);
 

@@ -31,5 +31,7 @@ export interface Host {
   isEnd(error: unknown): boolean;
   /** Events in the run's history so far. */
   historyLength(): number;
+  /** Takes another branch than the fact says; what looks at every branch has it. */
+  branch?(title: string, fact: boolean | string): boolean | string | undefined;
   log(message: string, data?: Readonly<Record<string, unknown>>): void;
 }

@@ -36,6 +36,8 @@ export interface Script {
   readonly onWave?: (wave: WaveInput, context: { atMs: number; stage: number }) => void;
   /** The answer that people have given to a question by now; undefined: none yet, so that silence counts in the end. */
   readonly reply?: (question: QuestionInput, context: { atMs: number }) => JsonObject | undefined;
+  /** Which way a branch is taken whatever the fact says; undefined: as the fact says. */
+  readonly branch?: (title: string, fact: boolean | string) => boolean | string | undefined;
   /** By which what a playbook finds is known; none: every name is its own. */
   readonly assets?: AssetIndex;
   readonly onUpdate?: (update: IncidentUpdate, atMs: number) => void;
@@ -161,6 +163,9 @@ class VirtualHost implements Host {
   }
   widenScope({ entities }: WideningInput): Promise<{ scope: AlertView['scope'] }> {
     return Promise.resolve({ scope: resolveScope({ entities }, this.script.assets ?? NO_ASSETS) });
+  }
+  branch(title: string, fact: boolean | string): boolean | string | undefined {
+    return this.script.branch?.(title, fact);
   }
   isEnd(): boolean {
     return false;
@@ -294,7 +299,8 @@ export async function runVirtually(
   const end = ended();
   if (end !== undefined && 'error' in end) throw end.error;
   const failure = life.failure();
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined)
+    throw failure instanceof Error ? failure : new Error('the playbook failed', { cause: failure });
   const { items, updates, rolledBack } = host;
   const status = life.status();
   return {
