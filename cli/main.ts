@@ -9,6 +9,7 @@ import { channelCommands } from './commands/channels';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
+import { questionCommands } from './commands/questions';
 import { planCommand } from './commands/plans';
 import { demo } from './demo';
 import type * as Doctor from './doctor';
@@ -93,6 +94,7 @@ policyCommands(program);
 planCommand(program);
 drillCommands(program);
 channelCommands(program);
+questionCommands(program);
 
 verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
   async (options: Common) => {

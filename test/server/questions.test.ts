@@ -238,3 +238,63 @@ describe('what a run tells', () => {
     expect(known).toHaveLength(1);
   });
 });
+
+describe('the start page', () => {
+  const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const post = (path: string, fields: [string, string][], headers: Record<string, string> = {}) =>
+    server.call<string>('POST', path, {
+      as: null,
+      body: new URLSearchParams(fields).toString(),
+      headers: { ...FORM, ...headers },
+    });
+  const logIn = async (token: string): Promise<{ Cookie: string }> => {
+    const { headers } = await post('/login', [['token', token]]);
+    return { Cookie: headers['set-cookie']?.[0]?.split(';')[0] ?? '' };
+  };
+  const sectionOf = async (id: string, cookie: { Cookie: string }): Promise<string> => {
+    const { data } = await server.call<string>('GET', '/', { as: null, headers: cookie });
+    return data.split('<section>').find((part) => part.includes(`question-${id}`)) ?? '';
+  };
+
+  test('shows a question with its form, and takes the answer of whom it asks', async () => {
+    const { id } = await ask();
+    const cookie = await logIn(server.tokens['ana'] ?? '');
+    const section = await sectionOf(id, cookie);
+    for (const text of [form.title, form.why, 'Way in', 'First seen', 'the run waits for it'])
+      expect(section).toContain(text);
+    const hidden = [...section.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)].map(
+      ([, name = '', value = '']): [string, string] => [name, value],
+    );
+    const fields: [string, string][] = [
+      ...hidden,
+      ['field.way', 'mail'],
+      ['field.hosts', '2'],
+      ['field.seen', ''],
+    ];
+    expect(
+      (
+        await post(
+          '/answer',
+          fields.filter(([name]) => name !== 'csrf'),
+          cookie,
+        )
+      ).status,
+    ).toBe(403);
+    expect((await post('/answer', fields, cookie)).status).toBe(303);
+    const [found] = (
+      await server.call<{ items: QuestionView[] }>(
+        'GET',
+        `/api/v1/questions?status=settled&incident=${incident}`,
+      )
+    ).data.items;
+    expect(found).toMatchObject({ answer: { way: 'mail', hosts: 2 }, answeredBy: 'person:ana' });
+    expect(await sectionOf(id, cookie)).toBe('');
+  });
+
+  test('asks nobody else, and lets no text steer the page', async () => {
+    const { id } = await ask({ title: '<script>alert(1)</script>' }, '"><img src=x onerror=alert(1)>');
+    const section = await sectionOf(id, await logIn(hanna));
+    expect(section).toContain('&#60;script&#62;');
+    for (const text of ['<script', '<img', 'action="/answer"']) expect(section).not.toContain(text);
+  });
+});
