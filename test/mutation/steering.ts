@@ -8,7 +8,7 @@ export const STEERING: readonly Mutant[] = [
   ...of('workflows/kit/run.ts', [
     [
       'a paused run that asks for waves',
-      'if (this.paused !== undefined) await this.#resumed();',
+      'if (this.paused !== undefined) await this.resumed();',
       '',
       KIT,
       'a paused run asks for no wave',
