@@ -93,8 +93,8 @@ test('against an insider nothing but reading comes before HR or legal', async ()
   const insider = { ...alert, category: 'insider' as const };
   const stop = async ({ contain, scope }: Words): Promise<void> =>
     contain('Stop', scope.accounts, (one) => identity.disableAccount({ account: one }), { lease: '1h' });
-  const quiet = async ({ collect, scope }: Words): Promise<void> =>
-    void (await collect('Logs', scope.hosts, (one) => endpoint.collectTriage({ host: one })));
+  const quiet = ({ collect, scope }: Words): Promise<void> =>
+    collect('Logs', scope.hosts, (one) => endpoint.collectTriage({ host: one })).then(() => undefined);
   expect(await rules(stop, insider)).toEqual(['insider_gate']);
   expect(await rules(quiet, insider)).toEqual([]);
   expect(
@@ -110,5 +110,6 @@ test('a playbook that goes on for ever is no end of looking, and says that it fa
   const report = await lint(async ({ watch }) => {
     for (;;) await watch('30d', { onRecurrence: 'contain' });
   });
-  expect(report.failed).toMatchObject([{ way: [], error: expect.stringContaining('too long') }]);
+  expect(report.failed).toHaveLength(1);
+  expect(report.failed[0]?.error).toContain('too long');
 });

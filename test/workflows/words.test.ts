@@ -38,11 +38,12 @@ const silent = defineQuestion({
 });
 
 describe('decide and note', () => {
+  const kind: string = 'volumetric';
   test('give the fact back and are told in order, each once, with what the run asks for next', async () => {
     const run = await play(async ({ scope, contain, decide, note }) => {
       if (decide('Several hosts?', scope.hosts.size > 1)) note('never');
       note('Traffic was looked at');
-      if (decide('Kind', 'volumetric') !== 'volumetric') return;
+      if (decide('Kind', kind) !== 'volumetric') return;
       await contain('Cut off', scope.hosts, (one) => endpoint.isolateHost({ host: one }), { lease: '1h' });
     });
     expect(run.told).toEqual([
@@ -130,7 +131,7 @@ describe('ask', () => {
 
   test('a person ends the run while it waits', async () => {
     const close = { kind: 'close', id: 'c', by: 'person:lea', reason: 'r' } as const;
-    const run = await play(async ({ ask }) => void (await ask(entry)), {
+    const run = await play(({ ask }) => ask(entry).then(() => undefined), {
       commands: [{ atMs: HOUR, command: close }],
     });
     expect(run).toMatchObject({ stuck: null, status: { phase: 'closed' } });
