@@ -1,7 +1,7 @@
 import { actionSpec, type ActionCall, type ActionId } from '../../contracts/actions';
 import type { ItemResult, ItemStatus, RunStatus, WaveInput, WaveItem } from '../../contracts/messages';
 import type { ScanKind } from '../../contracts/scans';
-import type { Additions, Finding } from './find';
+import type { Additions, Finding } from './finding';
 import type { ScopeTarget, SetName } from './scope';
 
 export type OrderKind = 'collect' | 'contain' | 'eradicate' | 'recover' | 'release';

@@ -4,7 +4,8 @@ import { ask, type AnswerOf, type Fields, type Question } from './ask';
 import { decide, note } from './decide';
 import { seconds, type Duration } from './duration';
 import { PlaybookError } from './failure';
-import { widen, type Additions, type Finding } from './find';
+import { widen } from './find';
+import type { Additions, Finding } from './finding';
 import type { Order } from './ledger';
 import { collect, give, watch, type Speaker } from './phases';
 import type { Run } from './run';
@@ -161,5 +162,5 @@ async function subPlaybook({ run, within }: Speaker, ref: string): Promise<void>
       `${[...within, ref].join(' > ')}: that many playbooks within each other are not let`,
     );
   run.tellings.tell({ kind: 'playbook', playbook: ref });
-  await playbook.run(words(run, [...within, ref]));
+  await playbook.run(words(run, [...within, ref]) as never);
 }
