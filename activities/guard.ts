@@ -12,6 +12,7 @@ import {
   votesOn,
   type ApprovalItemRow,
 } from '../store/approvals';
+import { askersOf } from '../store/askers';
 import { returnBudget, takeBudget } from '../store/budgets';
 import { canonicalHash } from '../store/canonical';
 import {
@@ -29,7 +30,7 @@ import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
 import { forbiddenBy, holdsOn, refusalOf } from './checks';
 import { brokenOrder } from './order';
-import { requirementOf, withCleanCheck } from './requirement';
+import { requirementOf, withCleanCheck, type IncidentFacts } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
@@ -47,6 +48,8 @@ export interface GuardContext {
   readonly at: Date;
   readonly incident: Row<'incidents'>;
   readonly policy: Policy;
+  /** From SQL and this build's playbooks. */
+  readonly about: IncidentFacts;
   readonly killSwitch: boolean;
   /** Targets that left the incident with a detached alert. */
   readonly detached: ReadonlySet<string>;
@@ -168,7 +171,7 @@ async function decide(
   const requirement = await withCleanCheck(
     tx,
     prepared,
-    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at),
+    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at, context.about),
   );
   const forbidden = forbiddenBy(requirement);
   if (forbidden !== undefined) return refuse(context, prepared, forbidden.status, forbidden.failure);
@@ -231,17 +234,17 @@ async function answerOf(
   if (asked.status === 'denied') return denied('It was denied.');
   if (asked.status === 'expired') return expired();
   if (asked.status === 'cancelled') return denied('It was taken back: its alert was detached.');
-  const startedBy = /^person:(.*)$/s.exec(context.incident.started_by)?.[1];
   // What cannot be taken back is never decided by a channel, whatever its rows say.
   const votes = await votesOn(context.tx, asked.request_id, asked.item_hash, {
     channels: prepared.spec.impact !== 'irreversible',
   });
+  const askers = requirement.noSelfApproval ? await askersOf(context.tx, context.incident.number) : [];
   // Silence means no more than what people were told that it means.
   const silence = asked.requirement['silence'] === 'allow' ? requirement.silence : 'deny';
   const count =
     context.at < asked.expires_at
-      ? countVotes(requirement, votes, startedBy)
-      : countAtExpiry({ ...requirement, silence }, votes, startedBy);
+      ? countVotes(requirement, votes, askers)
+      : countAtExpiry({ ...requirement, silence }, votes, askers);
   switch (count) {
     case 'met':
       return { asked, by: 'people' };

@@ -1,10 +1,13 @@
-import type { Policy, Requirement } from '../contracts/policy';
+import type { Policy, PolicyFacts, Requirement } from '../contracts/policy';
 import { requirementOn } from '../contracts/policy-target';
 import { SCANS, type ScanKind } from '../contracts/scans';
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import type { Prepared } from './runner-types';
+
+/** What the policy may look at beside the item and the row of its incident. */
+export type IncidentFacts = Pick<PolicyFacts, 'confidence' | 'incidentCategories' | 'authors' | 'heldRoles'>;
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
@@ -17,6 +20,7 @@ export function requirementOf(
   incident: Row<'incidents'>,
   policy: Policy,
   at: Date,
+  about: IncidentFacts,
 ): Requirement {
   const known = {
     action: prepared.spec.id,
@@ -24,6 +28,7 @@ export function requirementOf(
     severity: incident.severity,
     connectionTags: prepared.route.tags,
     at,
+    ...about,
   };
   return requirementOn(policy, known, prepared).requirement;
 }
@@ -93,11 +98,22 @@ export function cleanCheck(
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));
   if (asksLead) return { ...requirement, silence: 'deny', why: `${requirement.why}; ${why}` };
+  const others =
+    requirement.kind === 'approvals'
+      ? requirement.groups.filter(({ roles }) => !roles.includes('analyst') && !roles.includes('lead'))
+      : [];
   return {
     kind: 'approvals',
-    groups: [{ roles: ['lead'], count: 1 }],
+    // What the lead does not stand for stays asked: HR, the legal department, the owner.
+    groups: [{ roles: ['lead'], count: 1 }, ...others],
     timeoutSeconds: requirement.kind === 'approvals' ? requirement.timeoutSeconds : LEAD_OVERRIDE_SECONDS,
-    noSelfApproval: false,
+    noSelfApproval: requirement.kind === 'approvals' && requirement.noSelfApproval,
+    ...(requirement.kind === 'approvals' && requirement.authors !== undefined
+      ? { authors: requirement.authors }
+      : {}),
+    ...(requirement.kind === 'approvals' && requirement.owners !== undefined
+      ? { owners: requirement.owners }
+      : {}),
     why: `release in spite of this: ${why}`,
   };
 }

@@ -10,6 +10,7 @@ import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
 import { questionCommands } from './commands/questions';
+import { playbookCommands } from './commands/playbooks';
 import { planCommand } from './commands/plans';
 import { demo } from './demo';
 import type * as Doctor from './doctor';
@@ -91,20 +92,11 @@ containmentCommands(program);
 killSwitchCommand(program);
 peopleCommands(program);
 policyCommands(program);
+playbookCommands(program);
 planCommand(program);
 drillCommands(program);
 channelCommands(program);
 questionCommands(program);
-
-verb(program.command('playbooks').description('playbooks'), 'list', 'playbooks that can run').action(
-  async (options: Common) => {
-    const found = await api<{ items: { id: string; version: number; title: string }[] }>('GET', '/playbooks');
-    show(options, found, ['playbook', 'title'], ({ id, version, title }) => [
-      `${id}@${String(version)}`,
-      title,
-    ]);
-  },
-);
 
 verb(
   program.command('journal').description('the journal'),

@@ -45,11 +45,12 @@ function detailsOf(step: PlanStep, requests: readonly PlannedRequest[]): string[
   const details: string[] = [];
   if (outcome === 'refused') details.push(guard.why);
   if (guard.requirement?.kind === 'approvals' && request !== undefined) {
-    const { groups, noSelfApproval } = guard.requirement;
+    const { groups, noSelfApproval, authors } = guard.requirement;
     const seats = groups.map(({ count, roles }) => `${String(count)} ${roles.join(' or ')}`).join(' and ');
     details.push(
       `asks ${seats}, within ${lasting(request.timeoutSeconds)} (request ${String(request.n)}): ${guard.requirement.why}` +
         (noSelfApproval ? '; not who starts it' : '') +
+        (authors === undefined ? '' : `; not ${authors.join(', ')}, who wrote the playbook`) +
         (outcome === 'done' ? '' : `; ${outcome}`),
     );
   }

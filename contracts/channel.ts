@@ -132,10 +132,11 @@ export interface ChannelKind<S extends z.ZodType = z.ZodType> {
 export function mayFillSeat(
   requirement: Requirement,
   person: { id: string; roles: readonly Role[] },
-  startedBy: string,
+  askers: readonly string[],
 ): boolean {
   if (requirement.kind !== 'approvals') return false;
-  if (requirement.noSelfApproval && startedBy === `person:${person.id}`) return false;
+  if (requirement.noSelfApproval && askers.includes(person.id)) return false;
+  if (requirement.authors?.includes(person.id) === true) return false;
   return requirement.groups.some(({ roles }) => roles.some((role) => person.roles.includes(role)));
 }
 

@@ -240,6 +240,8 @@ export interface CordonActivities {
   }): Promise<{ leases: number; lost: number; unleased: number; unread: number }>;
   /** Polls one source connection and stores what is new. */
   pollSource(input: { connection: string }): Promise<{ alerts: number }>;
+  /** Starts a scheduled drill; null where the one before it is open still. The same key is the same drill. */
+  startDrill(input: { drill: string; key: string }): Promise<{ incident: string | null }>;
 }
 
 /** What `maintenance` does: one activity each. */
@@ -249,6 +251,7 @@ export const MaintenanceInput = z.discriminatedUnion('task', [
   z.object({ task: z.literal('roll_back'), incident: z.string(), by: z.string(), reason: z.string() }),
   z.object({ task: z.literal('audit_leases'), audit: z.string().optional() }),
   z.object({ task: z.literal('poll_source'), connection: z.string() }),
+  z.object({ task: z.literal('start_drill'), drill: z.string() }),
 ]);
 export type MaintenanceInput = z.infer<typeof MaintenanceInput>;
 

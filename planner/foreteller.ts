@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { ConnectionRegistry } from '../activities/connections';
 import { forbiddenBy, holdsOn, refusalOf, type Refusal } from '../activities/checks';
 import { prepareAction, releaseOf } from '../activities/prepare';
-import { cleanCheck, inRequests, requirementOf, type Scan } from '../activities/requirement';
+import {
+  cleanCheck,
+  inRequests,
+  requirementOf,
+  type IncidentFacts,
+  type Scan,
+} from '../activities/requirement';
 import type { Prepared } from '../activities/runner-types';
 import { actionSpec, type ActionCall } from '../contracts/actions';
 import { AssetIndex } from '../contracts/assets';
@@ -87,6 +93,16 @@ function incidentRow(facts: PlanFacts): Row<'incidents'> {
   };
 }
 
+function aboutIncident({ alerts, authors, people }: PlanFacts): IncidentFacts {
+  const told = alerts.flatMap(({ confidence }) => confidence ?? []);
+  return {
+    confidence: told.length === 0 ? null : Math.max(...told),
+    incidentCategories: [...new Set(alerts.map(({ category }) => category))],
+    authors,
+    heldRoles: [...new Set(people.flatMap(({ roles }) => roles))],
+  };
+}
+
 /** A refusal as a plan names it; what the guard refuses for another reason is no thing that a run may ask for. */
 const VERDICTS: Partial<Record<Failure['type'], Verdict>> = {
   approval_denied: 'never',
@@ -125,6 +141,8 @@ export class Foreteller {
   readonly #start: number;
   readonly #startedBy: string | undefined;
   readonly #deeds: Deed[] = [];
+  readonly #askers: readonly string[];
+  readonly #about: IncidentFacts;
   #clock = 0;
 
   constructor(private readonly facts: PlanFacts) {
@@ -141,7 +159,9 @@ export class Foreteller {
     this.#incident = incidentRow(facts);
     this.#usedAt = new Map(Object.entries(facts.usedAt).map(([name, times]) => [name, [...times]]));
     this.#start = Date.parse(facts.at);
-    this.#startedBy = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
+    const starter = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
+    this.#askers = starter === undefined ? [] : [starter];
+    this.#about = aboutIncident(facts);
   }
 
   /** What becomes of an item of the wave that was last heard of. */
@@ -183,7 +203,7 @@ export class Foreteller {
       return;
     }
     if (atMs < one.expiresMs) return;
-    if (countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows') {
+    if (countAtExpiry(requirement, [], this.#askers) === 'silence_allows') {
       one.answer = undefined;
       this.#effect(one, prepared, atMs);
       return;
@@ -300,7 +320,7 @@ export class Foreteller {
 
   #requirementOf(prepared: Prepared, atMs: number): Requirement {
     const at = new Date(this.#start + atMs);
-    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at);
+    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at, this.#about);
     const { lease, item } = prepared;
     if (lease === undefined || !item.onlyWhenClean) return requirement;
     const since = this.#held.get(`${lease.action}|${lease.target_key}`)?.since ?? 0;
@@ -373,10 +393,10 @@ export class Foreteller {
       people.map(({ id, roles }) => ({ person: id, roles, verdict }));
     const whoAlone = (verdict: Vote['verdict'], count: 'met' | 'denied'): string[] =>
       saying(verdict)
-        .filter((vote) => requirements.some((one) => countVotes(one, [vote], this.#startedBy) === count))
+        .filter((vote) => requirements.some((one) => countVotes(one, [vote], this.#askers) === count))
         .map(({ person }) => person);
     return {
-      canBeMet: requirements.every((one) => countVotes(one, saying('approve'), this.#startedBy) === 'met'),
+      canBeMet: requirements.every((one) => countVotes(one, saying('approve'), this.#askers) === 'met'),
       // Who may decide may deny, and one deny denies.
       people: whoAlone('deny', 'denied'),
       breakGlass: whoAlone('break_glass', 'met'),

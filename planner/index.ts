@@ -3,6 +3,7 @@ import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import { soughtKeys, viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
+import type { PlaybookGraph } from '../contracts/graph';
 import { playbookRef, type Plan, type PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
 import { policyVersionOf } from '../store/policies';
@@ -10,7 +11,7 @@ import { planState, type PlanState } from '../store/plan-facts';
 import type { Store } from '../store/store';
 import { alertsOf } from '../sources/alerts-of';
 import { configFacts, type IntegrationFacts, type PlanFacts } from './facts';
-import { foretellInThread } from './in-thread';
+import { exploreInThread, foretellInThread } from './in-thread';
 
 /** Plans that are made at the same time; each has a thread. */
 const AT_ONCE = 2;
@@ -22,7 +23,7 @@ export interface PlannerDeps {
   >;
   integrations: ReadonlyMap<string, IntegrationFacts>;
   sources: ReadonlyMap<string, Source>;
-  playbooks: readonly { id: string; version: number; ref: string }[];
+  playbooks: readonly { id: string; version: number; ref: string; authors?: readonly string[] }[];
   /** Makes the plan of the facts. */
   foretell?: (facts: PlanFacts) => Promise<Plan>;
 }
@@ -32,10 +33,12 @@ function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], 
   const { config } = deps;
   const assets = new AssetIndex(config.assets);
   const [first] = alerts;
+  const playbook = playbookRef(input.playbook, deps.playbooks);
   return {
     ...configFacts(config, deps.integrations),
     at: state.at.toISOString(),
-    playbook: playbookRef(input.playbook, deps.playbooks),
+    playbook,
+    authors: deps.playbooks.find(({ ref }) => ref === playbook)?.authors ?? [],
     mode: 'live',
     severity: Math.max(...alerts.map(({ severity }) => severity)),
     startedBy: `source:${first?.source ?? ''}`,
@@ -106,4 +109,23 @@ export async function planOffline(deps: PlannerDeps, input: PlanInput): Promise<
   const note =
     'Made offline, of the configuration alone: kill switch, budgets in use, containments and open incidents are not known.';
   return { ...plan, notes: [note, ...plan.notes] };
+}
+
+/** The graphs of playbooks by `id@version` or `id`, each made once. What failed is tried again when it is asked for again. */
+export function createGraphs(
+  playbooks: PlannerDeps['playbooks'],
+  explore: (ref: string) => Promise<PlaybookGraph> = exploreInThread,
+): (playbook: string) => Promise<PlaybookGraph> {
+  const made = new Map<string, Promise<PlaybookGraph>>();
+  return async (playbook) => {
+    const ref = playbookRef(playbook, playbooks);
+    const known = made.get(ref) ?? explore(ref);
+    made.set(ref, known);
+    try {
+      return await known;
+    } catch (error) {
+      made.delete(ref);
+      throw error;
+    }
+  };
 }

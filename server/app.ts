@@ -5,6 +5,7 @@ import type { PlaybookView } from '../contracts/api';
 import { AssetIndex } from '../contracts/assets';
 import type { Config } from '../contracts/config';
 import type { CallContext } from '../contracts/integration';
+import type { PlaybookGraph } from '../contracts/graph';
 import type { Plan, PlanInput } from '../contracts/plan';
 import type { Source } from '../contracts/source';
 import packageJson from '../package.json';
@@ -41,11 +42,16 @@ export interface AppDeps {
     | 'correlation'
     | 'connections'
     | 'budgets'
+    | 'drills'
   >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
   /** Makes a plan; a CordonError says why there is none. */
   plan: (input: PlanInput) => Promise<Plan>;
+  /** All ways through a playbook. */
+  graph: (playbook: string) => Promise<PlaybookGraph>;
+  /** When a scheduled drill starts next, ISO 8601; null when it is not known. */
+  nextDrillAt?: (drill: string) => Promise<string | null>;
   witness: () => SealWitness | undefined;
   /** The channels that tell people, and what tells them; none where this process tells nobody. */
   connected?: ReadonlyMap<string, ConnectedChannel>;
@@ -136,7 +142,9 @@ export function createApp(deps: AppDeps): Express {
       policyVersion: policyVersionOf(config.policy),
     },
     plan: deps.plan,
+    graph: deps.graph,
     readAlerts: (sent, now) => alertsOf(sent, config.sources, deps.sources, now.getTime()),
+    nextDrillAt: deps.nextDrillAt,
     witness: deps.witness,
     channels: config.channels,
     notifier,

@@ -4,6 +4,7 @@ import type { CallContext } from '../contracts/integration';
 import { Command, MaintenanceInput, type IncidentInput } from '../contracts/messages';
 import type { Mode } from '../contracts/values';
 import { correlateBatch, noteSeen, signalAgain, type CorrelateOptions } from '../store/correlate';
+import { forgetRequests } from '../store/once';
 import { forgetSent, markFailed, markSent, takeDue } from '../store/outbox';
 import type { Row } from '../store/schema';
 import type { Store } from '../store/store';
@@ -76,6 +77,7 @@ export class Dispatcher {
       this.#choresAt = Date.now();
       await signalAgain(this.deps.store);
       await forgetSent(this.deps.store);
+      await forgetRequests(this.deps.store);
     }
     return taken > 0;
   }

@@ -260,7 +260,7 @@ export class Notifier {
       (person) =>
         channel.people.includes(person.id) &&
         items.some(({ requirement }) =>
-          mayFillSeat(requirement, { id: person.id, roles: roles(person) }, facts.startedBy),
+          mayFillSeat(requirement, { id: person.id, roles: roles(person) }, facts.askers),
         ),
     );
     return new Map(

@@ -2,8 +2,10 @@ import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
-import { channelMayDecide, countVotes, hasWeight, Requirement } from '../contracts/policy';
+import { channelMayDecide, countVotes, hasWeight, Requirement, type Vote } from '../contracts/policy';
+import { whyNoWeight } from '../contracts/vote-weight';
 import type { Role } from '../contracts/values';
+import { askersOf } from './askers';
 import { canonicalHash } from './canonical';
 import { seatsLentTo, type LentSeat } from './delegations';
 import { appendJournal } from './journal';
@@ -26,8 +28,15 @@ export interface Voice {
   };
 }
 
+/** What became of a decision on one item. `doesNotCount`: it is recorded, and has no weight by itself; why, in words. */
+export interface DecidedItem {
+  itemHash: string;
+  status: 'recorded' | 'repeated' | 'too_late';
+  doesNotCount?: string;
+}
+
 export type DecisionAnswer =
-  | { kind: 'recorded'; items: { itemHash: string; status: 'recorded' | 'repeated' | 'too_late' }[] }
+  | { kind: 'recorded'; items: DecidedItem[] }
   | { kind: 'not_found' }
   | { kind: 'plan_changed'; planHash: string }
   | { kind: 'unknown_item'; itemHash: string }
@@ -43,16 +52,6 @@ export type Decided = Omit<DecisionInput, 'verdict'> & { verdict: DecisionInput[
 /** An item as far as its requirement goes. */
 type Asked = Pick<Row<'approval_items'>, 'item_hash' | 'requirement'>;
 
-/** The person who started an incident; undefined when none did. */
-async function starterOf(tx: Tx, incident: string): Promise<string | undefined> {
-  const { started_by } = await tx
-    .selectFrom('incidents')
-    .select('started_by')
-    .where('number', '=', incident)
-    .executeTakeFirstOrThrow();
-  return /^person:(.*)$/s.exec(started_by)?.[1];
-}
-
 /** Items that the policy does not let this person have done alone. The same count as the guard's says so. */
 async function unbroken(
   tx: Tx,
@@ -60,11 +59,11 @@ async function unbroken(
   { person, roles }: Voice,
   items: readonly Asked[],
 ): Promise<string[]> {
-  const startedBy = await starterOf(tx, incident);
+  const askers = await askersOf(tx, incident);
   return items
     .filter(({ requirement }) => {
       const vote = { person, roles, verdict: 'break_glass' as const };
-      return countVotes(Requirement.parse(requirement), [vote], startedBy) !== 'met';
+      return countVotes(Requirement.parse(requirement), [vote], askers) !== 'met';
     })
     .map(({ item_hash }) => item_hash);
 }
@@ -101,14 +100,14 @@ async function takeSeats(
   if (wanted === person) return seats;
   const lent = await seatsLentTo(tx, person, at);
   if (wanted === undefined && lent.length === 0) return seats;
-  const startedBy = await starterOf(tx, request.incident);
+  const askers = await askersOf(tx, request.incident);
   const present = await presentAt(tx, request.id);
   const weighs = ({ requirement }: Asked, seat?: LentSeat): boolean => {
     const vote =
       seat === undefined
         ? { person, roles, verdict }
         : { person, roles: seat.roles, verdict, seat: seat.person };
-    return hasWeight(Requirement.parse(requirement), vote, startedBy);
+    return hasWeight(Requirement.parse(requirement), vote, askers);
   };
   if (wanted !== undefined) {
     const seat = lent.find((one) => one.person === wanted);
@@ -244,7 +243,34 @@ export async function recordDecision(
       if (typeof seats === 'string') return { kind: 'no_seat', why: seats };
       await storeDecision(tx, request, input, voice, { items: hashes, seats, content }, at);
     }
-    return { kind: 'recorded', items: answers };
+    return { kind: 'recorded', items: await weighed(tx, request, input.decisionId, answers, wanted) };
+  });
+}
+
+/** With what has no weight marked, by the roles, the seat and the voice that were stored: also a repeat says so. */
+async function weighed(
+  tx: Tx,
+  { id, incident }: Pick<Row<'approval_requests'>, 'id' | 'incident'>,
+  decisionId: string,
+  answers: readonly DecidedItem[],
+  items: readonly Asked[],
+): Promise<DecidedItem[]> {
+  const askers = await askersOf(tx, incident);
+  const rows = await tx
+    .selectFrom('decisions')
+    .select(['item_hash', 'person', 'roles', 'verdict', 'voice', 'seat_of'])
+    .where('decision_id', '=', decisionId)
+    .where('request_id', '=', id)
+    .execute();
+  return answers.map((answer) => {
+    const row = rows.find(({ item_hash }) => item_hash === answer.itemHash);
+    const item = items.find(({ item_hash }) => item_hash === answer.itemHash);
+    if (row === undefined || item === undefined) return answer;
+    const { person, voice, seat_of: seat } = row;
+    const verdict = row.verdict as Vote['verdict'];
+    const vote = { person, roles: row.roles as Role[], verdict, voice, ...(seat === null ? {} : { seat }) };
+    const why = whyNoWeight(Requirement.parse(item.requirement), vote, askers);
+    return why === undefined ? answer : { ...answer, doesNotCount: why };
   });
 }
 

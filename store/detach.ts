@@ -7,9 +7,10 @@ import { settleApprovalItem } from './approvals';
 import { openForAlert, type CorrelateOptions } from './correlate';
 import { appendJournal } from './journal';
 import { tellAgain } from './notices';
+import { once } from './once';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
-import { inTransaction, type Store, type Tx } from './store';
+import type { Store, Tx } from './store';
 
 export type DetachAnswer =
   | ({ kind: 'detached' } & Detached)
@@ -17,7 +18,8 @@ export type DetachAnswer =
   | { kind: 'no_alert' }
   | { kind: 'closed' }
   | { kind: 'drill' }
-  | { kind: 'only_alert' };
+  | { kind: 'only_alert' }
+  | { kind: 'reused' };
 
 /**
  * What holds an incident's effects back: the kill switch, and targets that it no longer acts upon. Read once the incident is locked,
@@ -131,11 +133,13 @@ export function detachAlert(
   store: Store,
   number: string,
   alertId: string,
-  by: { person: string; reason: string },
+  by: { person: string; reason: string; key?: string | undefined },
   options: CorrelateOptions,
 ): Promise<DetachAnswer> {
-  return inTransaction(store, async (tx): Promise<DetachAnswer> => {
-    const at = await store.now();
+  const { person, key, reason: why } = by;
+  const request = { person, key, content: { detach: alertId, from: number, reason: why } };
+  const isDone = ({ kind }: DetachAnswer): boolean => kind === 'detached';
+  return once(store, request, isDone, async (tx, at): Promise<DetachAnswer> => {
     const alert = await tx
       .selectFrom('alerts')
       .selectAll()

@@ -2,6 +2,7 @@ import { mayFillSeat } from '../contracts/channel';
 import type { DrillReport } from '../contracts/drill';
 import type { Requirement } from '../contracts/policy';
 import type { Role } from '../contracts/values';
+import { askersOf } from './askers';
 import type { Row } from './schema';
 import type { Store } from './store';
 
@@ -48,13 +49,14 @@ export async function drillReport(store: Store, number: string): Promise<DrillRe
     .orderBy('seq')
     .execute();
   const people = await db.selectFrom('people').selectAll().where('active', '=', true).orderBy('id').execute();
+  const askers = await askersOf(db, number);
   const asked = requests.map((request) => {
     const of = items.filter(({ request_id }) => request_id === request.id);
     const answers = decisions.filter(({ request_id }) => request_id === request.id);
     const approved = settled.filter(
       ({ data }) => data['request'] === request.id && data['status'] === 'approved',
     );
-    return requestOf(request, of, answers, approved.at(-1)?.at, { people, startedBy: incident.started_by });
+    return requestOf(request, of, answers, approved.at(-1)?.at, { people, askers });
   });
   return {
     incident: number,
@@ -76,13 +78,13 @@ function requestOf(
   items: readonly Row<'approval_items'>[],
   decisions: readonly Row<'decisions'>[],
   approvedAt: Date | undefined,
-  { people, startedBy }: { people: readonly Row<'people'>[]; startedBy: string },
+  { people, askers }: { people: readonly Row<'people'>[]; askers: readonly string[] },
 ): Asked {
   const answeredBy = [...new Set(decisions.map(({ person }) => person))];
   const outcome = outcomeOf(items);
   const mayAnswer = (id: string, roles: Role[]): boolean =>
     items.some(({ requirement }) =>
-      mayFillSeat(requirement as unknown as Requirement, { id, roles }, startedBy),
+      mayFillSeat(requirement as unknown as Requirement, { id, roles }, askers),
     );
   return {
     id: request.id,

@@ -9,6 +9,7 @@ import {
 import type { Requirement } from '../contracts/policy';
 import type { JsonObject, Role, Severity } from '../contracts/values';
 import { appendJournal } from './journal';
+import { askersOf } from './askers';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
@@ -62,13 +63,14 @@ async function addresseesOf(
   const items = await tx
     .selectFrom('approval_items')
     .innerJoin('approval_requests', 'approval_requests.id', 'approval_items.request_id')
-    .innerJoin('incidents', 'incidents.number', 'approval_requests.incident')
-    .select(['requirement', 'started_by'])
+    .select(['requirement', 'incident'])
     .where('request_id', '=', request)
     .execute();
+  const [first] = items;
+  const askers = first === undefined ? [] : await askersOf(tx, first.incident);
   const mayFill = (id: string, roles: Role[]): boolean =>
-    items.some(({ requirement, started_by }) =>
-      mayFillSeat(requirement as unknown as Requirement, { id, roles }, started_by),
+    items.some(({ requirement }) =>
+      mayFillSeat(requirement as unknown as Requirement, { id, roles }, askers),
     );
   return people.filter(({ id, roles }) => mayFill(id, roles as Role[])).map(({ id }) => id);
 }
@@ -211,7 +213,7 @@ export async function noticeFacts(
 ): Promise<
   | {
       incident: string;
-      startedBy: string;
+      askers: string[];
       evidence: { severity: Severity; alerts: string[]; alertCount: number };
       people: Addressee[];
       to: Addressee | undefined;
@@ -222,7 +224,7 @@ export async function noticeFacts(
   const incident = await db
     .selectFrom('approval_requests')
     .innerJoin('incidents', 'incidents.number', 'approval_requests.incident')
-    .select(['number', 'severity', 'started_by'])
+    .select(['number', 'severity'])
     .where('id', '=', request_id)
     .executeTakeFirst();
   if (incident === undefined) return undefined;
@@ -241,7 +243,7 @@ export async function noticeFacts(
     .executeTakeFirst();
   return {
     incident: incident.number,
-    startedBy: incident.started_by,
+    askers: await askersOf(db, incident.number),
     evidence: {
       severity: incident.severity,
       alerts: alerts.map(({ data }) => data.title),

@@ -6,6 +6,7 @@ import type { JsonObject, Json } from '../contracts/values';
 // Times are timestamptz; both drivers hand them out as Date. No default uses now(): rule 12.
 type Jsonb<T> = ColumnType<T, string, string>;
 type Time = ColumnType<Date, Date, Date>;
+type NullableJsonb<T> = ColumnType<T | null, string | null | undefined, string | null>;
 type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
 
 export interface Deliveries {
@@ -36,9 +37,12 @@ export interface Alerts {
 }
 /** What a person asked for beside the alert itself. */
 export interface ManualRequest {
-  person: string;
+  /** Null where a schedule started it in nobody's name. */
+  person: string | null;
   playbook: string | null;
   reason: string;
+  /** The scheduled drill that it is. */
+  schedule?: string;
 }
 export interface Incidents {
   number: string;
@@ -75,6 +79,22 @@ export interface IncidentLinks {
 export interface DetachedTargets {
   incident: string;
   target_key: string;
+  at: Time;
+}
+/** Who brought something into an incident by hand; see `store/askers.ts`. */
+export interface IncidentAskers {
+  incident: string;
+  person: string;
+  at: Time;
+}
+/** Answers that a repeat of the same request gets again; see `store/once.ts`. */
+export interface RepeatableRequests {
+  person: string;
+  key: string;
+  /** Hash of what was asked. */
+  content: string;
+  /** Null only inside the transaction that finds it. */
+  answer: NullableJsonb<JsonObject>;
   at: Time;
 }
 /** Rows exist to be locked in sorted order by a correlation. */
@@ -409,6 +429,8 @@ export interface Schema {
   incidents: Incidents;
   incident_links: IncidentLinks;
   detached_targets: DetachedTargets;
+  incident_askers: IncidentAskers;
+  repeatable_requests: RepeatableRequests;
   entities: Entities;
   incident_entities: IncidentEntities;
   incident_counters: IncidentCounters;

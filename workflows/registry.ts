@@ -5,3 +5,9 @@ import { ransomware } from './playbooks/ransomware';
 
 /** Every playbook that this build can run. A released `id@version` stays until no run needs it. */
 export const PLAYBOOKS: readonly Playbook[] = [ransomware, malwareOnEndpoint, accountCompromise];
+
+/** Authors of a playbook's version, none where it names none; undefined when there is no such version. */
+export function authorsOf(ref: string): readonly string[] | undefined {
+  const playbook = PLAYBOOKS.find((one) => one.ref === ref);
+  return playbook === undefined ? undefined : (playbook.authors ?? []);
+}

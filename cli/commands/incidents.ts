@@ -69,6 +69,13 @@ function reading(incidents: Command): void {
   );
 }
 
+/** The same key is the same request, however often it is sent. */
+const KEY = ['--key <text>', 'the same key does it once, however often it is sent', randomUUID()] as const;
+interface Keyed extends Common {
+  key: string;
+}
+const keyed = ({ key }: Keyed): Record<string, string> => ({ 'Idempotency-Key': key });
+
 function steering(incidents: Command): void {
   for (const [name, description, done] of [
     ['rollback', 'release every containment that it holds', 'is rolled back: watch it with incidents watch'],
@@ -78,42 +85,66 @@ function steering(incidents: Command): void {
   ] as const) {
     verb(incidents, `${name} <number>`, description)
       .requiredOption('--reason <text>')
-      .action(async (number: string, options: Common & { reason: string }) => {
-        const answer = await api('POST', `${path(number)}/${name}`, { reason: options.reason });
+      .option(...KEY)
+      .action(async (number: string, options: Keyed & { reason: string }) => {
+        const answer = await api(
+          'POST',
+          `${path(number)}/${name}`,
+          { reason: options.reason },
+          keyed(options),
+        );
         tell(options, answer, `${number} ${done}.`);
       });
   }
   verb(incidents, 'extend-watch <number>', 'let the watch that is under way end later')
     .requiredOption('--hours <count>', 'by how much: 1 to 8784')
     .requiredOption('--reason <text>')
-    .action(async (number: string, options: Common & { hours: string; reason: string }) => {
+    .option(...KEY)
+    .action(async (number: string, options: Keyed & { hours: string; reason: string }) => {
       const hours = Number(options.hours);
       if (!Number.isInteger(hours) || hours < 1 || hours > MOST_HOURS)
         throw new CommanderError(2, 'cordon.usage', `--hours: give a whole number from 1 to ${MOST_HOURS}.`);
-      const answer = await api('POST', `${path(number)}/extend-watch`, { hours, reason: options.reason });
+      const answer = await api(
+        'POST',
+        `${path(number)}/extend-watch`,
+        { hours, reason: options.reason },
+        keyed(options),
+      );
       tell(options, answer, `${number}: the watch will end ${hours} h later.`);
     });
   verb(incidents, 'verdict <number> <verdict>', 'true_positive, false_positive (undoes everything) or benign')
     .requiredOption('--reason <text>')
-    .action(async (number: string, verdict: string, options: Common & { reason: string }) => {
-      const answer = await api('POST', `${path(number)}/verdict`, { verdict, reason: options.reason });
+    .option(...KEY)
+    .action(async (number: string, verdict: string, options: Keyed & { reason: string }) => {
+      const answer = await api(
+        'POST',
+        `${path(number)}/verdict`,
+        { verdict, reason: options.reason },
+        keyed(options),
+      );
       tell(options, answer, `${number}: ${verdict}.`);
     });
   verb(incidents, 'resolve <number>', 'decide about a failed item: do it again, or go on without')
     .requiredOption('--item <item>')
     .requiredOption('--reason <text>')
+    .option(...KEY)
     .option('--retry')
     .option('--skip')
     .action(
       async (
         number: string,
-        options: Common & { item: string; reason: string; retry?: true; skip?: true },
+        options: Keyed & { item: string; reason: string; retry?: true; skip?: true },
       ) => {
         if ((options.retry === true) === (options.skip === true))
           throw new CommanderError(2, 'cordon.usage', 'Give either --retry or --skip.');
         const resolution = options.retry === true ? 'retry' : 'skip';
         const { item, reason } = options;
-        const answer = await api('POST', `${path(number)}/items`, { item, reason, resolution });
+        const answer = await api(
+          'POST',
+          `${path(number)}/items`,
+          { item, reason, resolution },
+          keyed(options),
+        );
         tell(options, answer, `${number}: ${item}: ${resolution}.`);
       },
     );
@@ -173,11 +204,13 @@ function making(incidents: Command): void {
     });
   verb(incidents, 'detach <number> <alert>', 'take a wrongly joined alert out, into an incident of its own')
     .requiredOption('--reason <text>')
-    .action(async (number: string, alert: string, options: Common & { reason: string }) => {
+    .option(...KEY)
+    .action(async (number: string, alert: string, options: Keyed & { reason: string }) => {
       const detached = await api<Detached>(
         'POST',
         `${path(number)}/alerts/${encodeURIComponent(alert)}/detach`,
         { reason: options.reason },
+        keyed(options),
       );
       const { detachedTo, targets, stillContained } = detached;
       tell(

@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { alertsAfter } from '../../activities/incident';
 import { connectChannels } from '../../channels';
 import { INTEGRATIONS } from '../../integrations';
-import { createPlanner } from '../../planner';
+import { createGraphs, createPlanner } from '../../planner';
 import { createApp } from '../../server/app';
 import { Dispatcher } from '../../server/dispatcher';
 import { Notifier } from '../../server/notifier';
@@ -15,6 +15,7 @@ import { readWitness } from '../../store/seals';
 import { PLAYBOOKS } from '../../workflows/registry';
 import type { Base } from './base';
 import { letPeopleIn } from './people';
+import { nextDrillAt } from './schedules';
 
 /** How long requests that are under way may take to end when the process is told to stop. */
 const DRAIN_MS = 5_000;
@@ -51,7 +52,7 @@ export async function startServer(
     store,
     config,
     sources: SOURCES,
-    playbooks: PLAYBOOKS.map(({ id, version, title }) => ({ id, version, title })),
+    playbooks: PLAYBOOKS.map(({ id, version, title, authors = [] }) => ({ id, version, title, authors })),
     plan: createPlanner({
       store,
       config,
@@ -59,6 +60,8 @@ export async function startServer(
       sources: SOURCES,
       playbooks: PLAYBOOKS,
     }),
+    graph: createGraphs(PLAYBOOKS),
+    nextDrillAt: (drill) => nextDrillAt(client, drill),
     witness: () => readWitness(settings.dataDir),
     connected,
     notifier,

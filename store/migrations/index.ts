@@ -4,6 +4,7 @@ import * as policy from './002-policy';
 import * as guardrails from './003-guardrails';
 import * as notices from './005-notices';
 import * as delegations from './006-delegations';
+import * as steering from './007-steering';
 import * as questions from './009-questions';
 
 /** In order of their names. */
@@ -13,5 +14,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '003-guardrails': guardrails,
   '005-notices': notices,
   '006-delegations': delegations,
+  '007-steering': steering,
   '009-questions': questions,
 };

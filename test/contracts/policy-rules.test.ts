@@ -11,6 +11,10 @@ const facts = (extra: Partial<PolicyFacts> = {}): PolicyFacts => ({
   targetTags: [],
   connectionTags: [],
   at: new Date('2026-05-01T12:00:00Z'),
+  confidence: null,
+  incidentCategories: ['malware'],
+  authors: [],
+  heldRoles: ['analyst', 'lead'],
   ...extra,
 });
 type Asking = Exclude<PolicyInput['rules'][number]['require'], string>;
@@ -159,8 +163,8 @@ describe('a veto', () => {
   });
   test('is also the starter’s, who may not approve', () => {
     const own = { ...requirement, noSelfApproval: true, veto: ['lead' as const] };
-    expect(countVotes(own, [says('lea', ['lead'], 'deny')], 'lea')).toBe('denied');
-    expect(countVotes(own, [says('lea', ['lead'])], 'lea')).toBe('open');
+    expect(countVotes(own, [says('lea', ['lead'], 'deny')], ['lea'])).toBe('denied');
+    expect(countVotes(own, [says('lea', ['lead'])], ['lea'])).toBe('open');
   });
 });
 

@@ -79,11 +79,11 @@ describe('voices', () => {
 
   test('where the starter may not approve, a channel that cannot prove who spoke does not count when a person started it', () => {
     const one = needs([[['analyst'], 1]], true);
-    expect(countVotes(one, [says('ana', 'analyst')], 'ana')).toBe('open');
-    expect(countVotes(one, [says('bo', 'analyst', CHAT)], 'ana')).toBe('open');
-    expect(countVotes(one, [says('bo', 'analyst', CHAT, 'deny')], 'ana')).toBe('denied');
+    expect(countVotes(one, [says('ana', 'analyst')], ['ana'])).toBe('open');
+    expect(countVotes(one, [says('bo', 'analyst', CHAT)], ['ana'])).toBe('open');
+    expect(countVotes(one, [says('bo', 'analyst', CHAT, 'deny')], ['ana'])).toBe('denied');
     expect(countVotes(one, [says('bo', 'analyst', CHAT)])).toBe('met');
-    expect(countVotes(one, [says('bo', 'analyst')], 'ana')).toBe('met');
+    expect(countVotes(one, [says('bo', 'analyst')], ['ana'])).toBe('met');
   });
 });
 

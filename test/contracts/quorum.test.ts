@@ -22,6 +22,7 @@ const requirements: fc.Arbitrary<Approvals> = fc.record({
   veto: fc.option(fc.subarray(['legal' as const, 'owner' as const], { minLength: 1 }), { nil: undefined }),
   breakGlass: fc.option(fc.constantFrom(['lead' as const], ['owner' as const]), { nil: undefined }),
   owners: fc.option(fc.subarray(PEOPLE, { minLength: 1, maxLength: 1 }), { nil: undefined }),
+  authors: fc.option(fc.subarray(PEOPLE, { maxLength: 2 }), { nil: undefined }),
   why: fc.constant('r'),
 });
 /**
@@ -80,13 +81,15 @@ function holds(need: Approvals, vote: Vote, role: Role): boolean {
     ? !isChannel(vote) && need.owners?.includes(whose(vote)) === true
     : vote.roles.includes(role);
 }
+const barredFrom = (need: Approvals, startedBy: string | undefined): string[] => [
+  ...(need.noSelfApproval && startedBy !== undefined ? [startedBy] : []),
+  ...(need.authors ?? []),
+];
 const mayFill = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean => {
+  const outside = barredFrom(need, startedBy);
   const excluded =
-    need.noSelfApproval &&
-    startedBy !== undefined &&
-    (vote.person === startedBy ||
-      whose(vote) === startedBy ||
-      (isChannel(vote) && vote.verdict === 'approve'));
+    outside.some((one) => vote.person === one || whose(vote) === one) ||
+    (outside.length > 0 && isChannel(vote) && vote.verdict === 'approve');
   return !excluded && need.groups.some((group) => group.roles.some((role) => holds(need, vote, role)));
 };
 const hasVeto = (need: Approvals, vote: Vote): boolean =>
@@ -96,7 +99,7 @@ const hasVeto = (need: Approvals, vote: Vote): boolean =>
 const mayBreak = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean =>
   !isChannel(vote) &&
   vote.seat === undefined &&
-  !(need.noSelfApproval && vote.person === startedBy) &&
+  !barredFrom(need, startedBy).includes(vote.person) &&
   need.breakGlass?.some((role) => holds(need, vote, role)) === true;
 
 const sameVoice = (a: Vote, b: Vote): boolean =>
@@ -186,12 +189,14 @@ function oracle(
   return canFill(need, seats, groupsOf(approvals)) ? 'met' : 'open';
 }
 
+const askers = (startedBy: string | undefined): string[] => (startedBy === undefined ? [] : [startedBy]);
+
 describe('quorum, over every order of what people say', () => {
   test('counts as a slow and plain count does', () => {
     const seen = { met: 0, open: 0, denied: 0 };
     fc.assert(
       fc.property(requirements, histories, starters, (need, votes, startedBy) => {
-        const count = countVotes(need, votes, startedBy);
+        const count = countVotes(need, votes, askers(startedBy));
         seen[count] += 1;
         expect(count).toBe(oracle(need, votes, startedBy));
       }),
@@ -205,7 +210,7 @@ describe('quorum, over every order of what people say', () => {
     const seen = { met: 0, denied: 0, expired: 0, silence_allows: 0 };
     fc.assert(
       fc.property(requirements, histories, starters, (need, votes, startedBy) => {
-        const count = countAtExpiry(need, votes, startedBy);
+        const count = countAtExpiry(need, votes, askers(startedBy));
         seen[count] += 1;
         const before = oracle(need, votes, startedBy);
         if (before !== 'open') expect(count).toBe(before);
@@ -229,9 +234,10 @@ describe('quorum, over every order of what people say', () => {
     fc.assert(
       fc.property(requirements, approving, starters, fc.nat({ max: 7 }), (need, votes, startedBy, cut) => {
         const [some, all] = [votes.slice(0, cut), votes];
-        if (countVotes(need, some, startedBy) === 'met') expect(countVotes(need, all, startedBy)).toBe('met');
+        if (countVotes(need, some, askers(startedBy)) === 'met')
+          expect(countVotes(need, all, askers(startedBy))).toBe('met');
         const taken = all.map((vote) => ({ ...vote, verdict: 'withdraw' as const }));
-        expect(countVotes(need, [...all, ...taken], startedBy)).toBe('open');
+        expect(countVotes(need, [...all, ...taken], askers(startedBy))).toBe('open');
       }),
       RUNS,
     );
@@ -252,7 +258,9 @@ describe('quorum, over every order of what people say', () => {
           );
           const keys = once.map((vote, index) => ({ vote, key: order[index] ?? 0 }));
           const shuffled = keys.sort((a, b) => a.key - b.key).map(({ vote }) => vote);
-          expect(countVotes(need, shuffled, startedBy)).toBe(countVotes(need, once, startedBy));
+          expect(countVotes(need, shuffled, askers(startedBy))).toBe(
+            countVotes(need, once, askers(startedBy)),
+          );
         },
       ),
       RUNS,
@@ -271,9 +279,28 @@ describe('quorum, over every order of what people say', () => {
         const others = votes.filter(
           (vote) => vote.person !== startedBy && whose(vote) !== startedBy && vote.voice === 'person',
         );
-        if (countVotes(strict, votes, startedBy) === 'met')
+        if (countVotes(strict, votes, askers(startedBy)) === 'met')
           expect(oracle(strict, others, startedBy)).toBe('met');
       }),
+      RUNS,
+    );
+  });
+
+  test('an author never approves where that is not allowed, whoever started it', () => {
+    const said = historiesOf({ lent: false });
+    fc.assert(
+      fc.property(
+        requirements,
+        said,
+        starters,
+        fc.constantFrom(...PEOPLE),
+        (need, votes, startedBy, author) => {
+          const strict = { ...need, authors: [author] };
+          const others = votes.filter((vote) => vote.person !== author && vote.voice === 'person');
+          if (countVotes(strict, votes, askers(startedBy)) === 'met')
+            expect(oracle(strict, others, startedBy)).toBe('met');
+        },
+      ),
       RUNS,
     );
   });
@@ -285,7 +312,7 @@ describe('quorum, over every order of what people say', () => {
     let met = 0;
     fc.assert(
       fc.property(requirements, inPerson, starters, (need, votes, startedBy) => {
-        if (countVotes(need, votes, startedBy) !== 'met') return;
+        if (countVotes(need, votes, askers(startedBy)) !== 'met') return;
         met += votes.some(({ seat }) => seat !== undefined) ? 1 : 0;
         const approving = votes.filter(({ verdict }) => verdict === 'approve');
         const wanted = need.groups.reduce((sum, { count }) => sum + count, 0);
@@ -303,8 +330,8 @@ describe('quorum, over every order of what people say', () => {
         const once = [...new Map(votes.map((vote) => [vote.person, vote])).values()];
         const one = once.map((vote) => ({ ...vote, verdict: 'approve' as const, voice: 'person' }));
         const asOwners = one.map(({ seat, ...own }) => ({ ...own, person: seat ?? own.person }));
-        if (countVotes(need, one, startedBy) === 'met')
-          expect(oracle({ ...need, noSelfApproval: false }, asOwners, undefined)).toBe('met');
+        if (countVotes(need, one, askers(startedBy)) === 'met')
+          expect(oracle({ ...need, noSelfApproval: false, authors: [] }, asOwners, undefined)).toBe('met');
       }),
       RUNS,
     );

@@ -108,7 +108,7 @@ export const CHANNEL_MUTANTS: readonly Mutant[] = [
     ],
     [
       'no mail to the starter',
-      'if (requirement.noSelfApproval && startedBy === `person:${person.id}`) return false;',
+      'if (requirement.noSelfApproval && askers.includes(person.id)) return false;',
       '',
       KINDS,
       'who started the run gets none',

@@ -1,3 +1,4 @@
+import { CATALOGUE } from './catalogue';
 import { CHANNEL_MUTANTS } from './channels';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
@@ -23,4 +24,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STEERING,
   ...DRILLS,
   ...WORD_CHECKS,
+  ...CATALOGUE,
 ];

@@ -2,6 +2,7 @@ import { of, type Mutant } from './mutant';
 
 const NO_EFFECT = 'test/planner/no-effect.test.ts';
 const IN_THREAD = 'test/planner/in-thread.test.ts';
+const GRAPH = 'test/planner/graph.test.ts';
 const FORETOLD = 'test/planner/foretold.test.ts';
 
 /** What keeps a plan harmless, bounded and true. */
@@ -61,17 +62,35 @@ export const PLANNER: readonly Mutant[] = [
     ],
     [
       'silence that allows',
-      "countAtExpiry(requirement, [], this.#startedBy) === 'silence_allows'",
+      "countAtExpiry(requirement, [], this.#askers) === 'silence_allows'",
       'false',
       FORETOLD,
       'what silence allows',
     ],
     [
       'who may answer',
-      'countVotes(one, [vote], this.#startedBy) === count',
+      'countVotes(one, [vote], this.#askers) === count',
       'one.groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role)))',
       FORETOLD,
       'the seat of an owner',
     ],
+  ]),
+  ...of('planner/explore.ts', [
+    ['silence as a way', 'form.default === null ? [] : [SILENCE]', '[]', GRAPH, 'silence too'],
+    [
+      'the bound of the walks',
+      'runs.length < MOST_RUNS',
+      'runs.length < 5000',
+      GRAPH,
+      'more ways than are walked',
+    ],
+    ['a finding in the first scan', '      answer: firstScanFinds,\n', '', GRAPH, 'with its actions'],
+  ]),
+  ...of('planner/graph.ts', [
+    ['side by side', 'event.stage === stage', 'false', GRAPH, 'side by side where it is so'],
+    ['titles as text', ".replaceAll('<', '&lt;')", '', GRAPH, 'text in the pictures'],
+  ]),
+  ...of('workflows/kit/decide.ts', [
+    ['all ways', '[...new Set([...among, given])]', '[given]', GRAPH, 'every way'],
   ]),
 ];

@@ -4,7 +4,27 @@ const KIT = 'test/workflows/kit.test.ts';
 const RUN = 'test/workflows/incident.test.ts';
 const REFUSED = 'what makes no sense is refused';
 
+const MANUAL = 'test/server/manual.test.ts';
+
 export const STEERING: readonly Mutant[] = [
+  ...of('store/correlate.ts', [
+    [
+      'who adds an alert by hand is not noted',
+      "if (typeof asker === 'string') await noteAsker(tx, incident.number, asker, at);",
+      '',
+      MANUAL,
+      'who adds an alert to a run that a source started asks in it',
+    ],
+  ]),
+  ...of('store/once.ts', [
+    [
+      'a key that stands for another request',
+      "known.content === hash ? (known.answer as unknown as A) : { kind: 'reused' }",
+      'known.answer as unknown as A',
+      MANUAL,
+      'sent twenty times at once it is one command',
+    ],
+  ]),
   ...of('workflows/kit/run.ts', [
     [
       'a paused run that asks for waves',

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncidentDetail, Started } from '../../contracts/api';
 import type { JournalEntry } from '../../contracts/journal';
 import { Command } from '../../contracts/messages';
+import { askersOf } from '../../store/askers';
 import { correlateBatch } from '../../store/correlate';
 import { acceptDelivery } from '../../store/intake';
+import { forgetRequests } from '../../store/once';
 import { verifyJournal } from '../../store/verify-journal';
 import { correlationOf, fileRequest, startTestServer, type TestServer } from '../support/server';
 
@@ -22,6 +24,8 @@ afterEach(async () => {
     'detached_targets',
     'incident_links',
     'incident_entities',
+    'incident_askers',
+    'repeatable_requests',
     'incidents',
     'alerts',
     'deliveries',
@@ -149,6 +153,16 @@ describe('a person starts an incident', () => {
     const first = await incidentOf(await alert('Trojan', { hosts: ['ws-7'] }));
     const { data } = await start(report('ws-7', { playbook: 'malware_on_endpoint@1' }));
     expect(data).toMatchObject({ incident: first, joined: true, startedBy: 'source:siem', playbook: null });
+  });
+
+  test('who adds an alert to a run that a source started asks in it from then on, also once the alert left', async () => {
+    const first = await incidentOf(await alert('Trojan', { hosts: ['ws-7'] }));
+    expect(await askersOf(server.store.db, first)).toEqual([]);
+    const { data } = await start(report('ws-7'));
+    await start(report('ws-7'), { as: 'lea' });
+    expect(await askersOf(server.store.db, first)).toEqual(['ana', 'lea']);
+    expect((await detach(first, data.alert)).status).toBe(200);
+    expect(await askersOf(server.store.db, first)).toEqual(['ana', 'lea']);
   });
 
   test('an unknown playbook names those that there are; a viewer may not; what does not fit is named', async () => {
@@ -289,5 +303,76 @@ describe('an alert is detached', () => {
       .where('number', '=', number)
       .execute();
     expect((await detach(number, right)).status).toBe(409);
+  });
+});
+
+describe('a request with an Idempotency-Key', () => {
+  const steer = (number: string, verb: string, body: object, key: string, as = 'ana') =>
+    server.call<{ detail: string }>('POST', `/api/v1/incidents/${number}/${verb}`, {
+      as,
+      body: { reason: 'r', ...body },
+      headers: { 'Idempotency-Key': key },
+    });
+  const told = async () => {
+    const rows = await server.store.db
+      .selectFrom('outbox')
+      .select(['kind', 'payload'])
+      .where('kind', 'in', ['command', 'roll_back'])
+      .orderBy('id')
+      .execute();
+    return rows.map(({ kind, payload }) => payload['kind'] ?? kind);
+  };
+
+  test.each([
+    ['extend-watch', { hours: 24 }, 'extend_watch', 'ana'],
+    ['pause', {}, 'pause', 'ana'],
+    ['resume', {}, 'resume', 'ana'],
+    ['verdict', { verdict: 'benign' }, 'verdict', 'ana'],
+    ['items', { item: 'x', resolution: 'retry' }, 'resolve_item', 'ana'],
+    ['close', {}, 'close', 'ana'],
+    ['rollback', {}, 'roll_back', 'lea'],
+  ])('%s: sent twenty times at once it is one command', async (verb, body, kind, as) => {
+    const number = await incidentOf(await alert('Trojan', { hosts: ['ws-7'] }));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => steer(number, verb, body, 'k', as)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    expect(await told()).toEqual([kind]);
+    const other = await steer(number, verb, { ...body, reason: 'another' }, 'k', as);
+    expect([other.status, other.data.detail]).toEqual([
+      409,
+      'This Idempotency-Key was used for another request.',
+    ]);
+    expect((await steer(number, verb, body, 'k2', as)).status).toBe(202);
+    expect(await told()).toEqual([kind, kind]);
+  });
+
+  test('detach: the repeat gets the same answer; what was refused may be asked again', async () => {
+    const right = await alert('Trojan', { hosts: ['ws-1'], accounts: ['shared'] });
+    const number = await incidentOf(right);
+    const path = (id: string) => `alerts/${id}/detach`;
+    expect((await steer(number, path(right), {}, 'k')).status).toBe(409);
+    const wrong = await alert('Log-ins', { hosts: ['ws-2'], accounts: ['shared'] });
+    const first = await steer(number, path(wrong), {}, 'd');
+    expect(first.status).toBe(200);
+    expect((await steer(number, path(wrong), {}, 'd')).data).toEqual(first.data);
+    await alert('More', { hosts: ['ws-3'], accounts: ['shared'] });
+    expect((await steer(number, path(right), {}, 'k')).status).toBe(200);
+  });
+
+  test('is known for a week, of the same person only, and forgotten after it', async () => {
+    const number = await incidentOf(await alert('Trojan', { hosts: ['ws-7'] }));
+    await steer(number, 'extend-watch', { hours: 1 }, 'k');
+    await steer(number, 'extend-watch', { hours: 1 }, 'k', 'lea');
+    expect(await told()).toHaveLength(2);
+    await forgetRequests(server.store);
+    await steer(number, 'extend-watch', { hours: 1 }, 'k');
+    expect(await told()).toHaveLength(2);
+    const before = new Date((await server.store.now()).getTime() - 7 * 24 * 3_600_000);
+    await server.store.db.updateTable('repeatable_requests').set({ at: before }).execute();
+    await steer(number, 'extend-watch', { hours: 2 }, 'k');
+    expect(await told()).toHaveLength(3);
+    await forgetRequests(server.store);
+    expect(await server.store.db.selectFrom('repeatable_requests').select('person').execute()).toEqual([
+      { person: 'ana' },
+    ]);
   });
 });

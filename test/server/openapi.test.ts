@@ -91,6 +91,7 @@ test('every route of the application is in the document, and nothing else is', (
     sources: SOURCES,
     playbooks: [],
     plan: noPlan,
+    graph: noPlan,
     witness: () => undefined,
     wake: () => undefined,
     log: { info: () => undefined, warn: () => undefined },
@@ -122,6 +123,7 @@ test('each route names its permission and refuses without a token, and without t
     playbooks: [],
     correlation: correlationOf(server.config),
     plan: noPlan,
+    graph: noPlan,
     readAlerts: () => [],
     witness: () => undefined,
     channels: [],
@@ -337,6 +339,8 @@ test('real answers fit the schemas that the document declares', async () => {
     '/api/v1/policy/explain',
     '/api/v1/policy/explain?action=endpoint.isolate_host&target=fin-ws-042',
   );
+  await api('get', '/playbooks/{playbook}/graph', { playbook: 'ransomware' });
+  await api('get', '/playbooks/{playbook}/graph', { playbook: 'nothing' });
   for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])
     await api('get', path);
   await api('post', '/channels/{id}/test', { id: 'oncall' }, { as: 'adam' });

@@ -8,10 +8,13 @@ import type { Role } from '../../contracts/values';
 import { createApp, type AppDeps } from '../../server/app';
 import { connectChannels } from '../../channels';
 import { Notifier } from '../../server/notifier';
+import { createGraphs } from '../../planner';
 import { SOURCES } from '../../sources';
 import { createToken, savePerson } from '../../store/people';
 import { savePolicy } from '../../store/policies';
 import type { Store } from '../../store/store';
+import { PLAYBOOKS } from '../../workflows/registry';
+import { exploreHere } from './planner';
 import { memoryStore } from './store';
 
 /** Everybody that the tests let in, by id; each has the role of the same name unless said otherwise. */
@@ -84,6 +87,8 @@ export async function startTestServer(
       { id: 'malware_on_endpoint', version: 1, title: 'Malware' },
     ],
     plan: planner(own, config),
+    graph: createGraphs(PLAYBOOKS, exploreHere),
+    nextDrillAt: () => Promise.resolve('2026-07-01T07:00:00.000Z'),
     witness: () => undefined,
     connected,
     notifier,

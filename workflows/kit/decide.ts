@@ -3,12 +3,19 @@ import type { Run } from './run';
 const MOST_CHARACTERS = 300;
 
 /** `decide`: see the words of a playbook. */
-export function decide<T extends boolean | string>(run: Run, title: string, fact: T): T {
+export function decide<T extends boolean | string>(
+  run: Run,
+  title: string,
+  given: T,
+  among: readonly T[] = [],
+): T {
   run.check();
-  const way = (run.host.branch?.(title, fact) ?? fact) as T;
-  const taken: boolean | string = typeof way === 'string' ? way.slice(0, MOST_CHARACTERS) : way;
+  const ways = typeof given === 'boolean' ? [true, false] : [...new Set([...among, given])];
+  // The kit's own reader gives back one of the ways.
+  const fact = (run.host.branch?.({ title, fact: given, ways }) ?? given) as T;
+  const taken = typeof fact === 'string' ? fact.slice(0, MOST_CHARACTERS) : fact;
   run.tellings.tell({ kind: 'branch', title: title.slice(0, MOST_CHARACTERS), taken });
-  return way;
+  return fact;
 }
 
 /** `note`: see the words of a playbook. */

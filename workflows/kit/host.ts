@@ -8,6 +8,15 @@ import type {
 } from '../../contracts/messages';
 import type { QuestionInput, QuestionState } from '../../contracts/question';
 
+/** A point where a playbook takes one of several ways. */
+export interface Decision {
+  readonly title: string;
+  /** What the facts say. */
+  readonly fact: boolean | string;
+  /** The ways there are. */
+  readonly ways: readonly (boolean | string)[];
+}
+
 /**
  * Everything that the kit asks of the world. One implementation runs on Temporal, one in process on a virtual clock;
  * a playbook cannot tell which.
@@ -26,12 +35,12 @@ export interface Host {
   askQuestion(input: QuestionInput): Promise<QuestionState>;
   /** What the entities are, by the assets. */
   widenScope(input: WideningInput): Promise<{ scope: AlertView['scope'] }>;
+  /** Chooses a branch in the place of the facts. Only who reads a playbook's branches does; a run that acts never has it. */
+  branch?(decision: Decision): boolean | string;
   rollBack(input: Parameters<CordonActivities['rollBack']>[0]): Promise<{ released: number; failed: number }>;
   /** Whether an error is the host's way to end the run, so that nobody may hold it up. */
   isEnd(error: unknown): boolean;
   /** Events in the run's history so far. */
   historyLength(): number;
-  /** Takes another branch than the fact says; what looks at every branch has it. */
-  branch?(title: string, fact: boolean | string): boolean | string | undefined;
   log(message: string, data?: Readonly<Record<string, unknown>>): void;
 }

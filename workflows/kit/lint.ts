@@ -8,6 +8,7 @@ import type { QuestionField, QuestionInput } from '../../contracts/question';
 import { simulatedOutput } from '../../contracts/simulated';
 import type { Json, JsonObject } from '../../contracts/values';
 import type { Playbook } from './define-playbook';
+import type { Decision } from './host';
 import { runVirtually } from './virtual-host';
 
 /** More ways through a playbook than these are not looked at. */
@@ -87,7 +88,7 @@ export async function lintPlaybook(
 class Look {
   readonly broken: { rule: string; message: string }[] = [];
   readonly #deeds: Deed[] = [];
-  readonly #facts = new Map<string, boolean | string>();
+  readonly #facts = new Map<string, Pick<Decision, 'fact' | 'ways'>>();
   readonly #asked = new Map<string, QuestionInput>();
   #isGiven = false;
 
@@ -111,8 +112,8 @@ class Look {
       onWave: (wave) => {
         this.#wave(wave.items);
       },
-      branch: (title, fact) => {
-        this.#facts.set(title, fact);
+      branch: ({ title, fact, ways }) => {
+        this.#facts.set(title, { fact, ways });
         return way.branches.get(title);
       },
       reply: (question) => {
@@ -154,10 +155,12 @@ class Look {
 
   /** The ways that differ from this one in one branch or one answer that was met. */
   others(way: Way): Way[] {
-    const flips = [...this.#facts].flatMap(([title, fact]) =>
-      typeof fact === 'boolean' && !way.branches.has(title)
-        ? [{ ...way, branches: new Map([...way.branches, [title, !fact] as const]) }]
-        : [],
+    const flips = [...this.#facts].flatMap(([title, { fact, ways }]) =>
+      way.branches.has(title)
+        ? []
+        : ways
+            .filter((other) => other !== fact)
+            .map((other) => ({ ...way, branches: new Map([...way.branches, [title, other] as const]) })),
     );
     const answers = [...this.#asked].flatMap(([name, question]) =>
       way.answers.has(name)

@@ -18,7 +18,7 @@ import type { QuestionInput, QuestionState } from '../../contracts/question';
 import { simulatedOutput } from '../../contracts/simulated';
 import type { JsonObject } from '../../contracts/values';
 import type { Playbook } from './define-playbook';
-import type { Host } from './host';
+import type { Decision, Host } from './host';
 import { incidentLife } from './life';
 
 /** What becomes of an item; everything left out is the simulated success. */
@@ -36,8 +36,8 @@ export interface Script {
   readonly onWave?: (wave: WaveInput, context: { atMs: number; stage: number }) => void;
   /** The answer that people have given to a question by now; undefined: none yet, so that silence counts in the end. */
   readonly reply?: (question: QuestionInput, context: { atMs: number }) => JsonObject | undefined;
-  /** Which way a branch is taken whatever the fact says; undefined: as the fact says. */
-  readonly branch?: (title: string, fact: boolean | string) => boolean | string | undefined;
+  /** Sends the run another way than the facts say; undefined: as they say. */
+  readonly branch?: (decision: Decision) => boolean | string | undefined;
   /** By which what a playbook finds is known; none: every name is its own. */
   readonly assets?: AssetIndex;
   readonly onUpdate?: (update: IncidentUpdate, atMs: number) => void;
@@ -164,8 +164,8 @@ class VirtualHost implements Host {
   widenScope({ entities }: WideningInput): Promise<{ scope: AlertView['scope'] }> {
     return Promise.resolve({ scope: resolveScope({ entities }, this.script.assets ?? NO_ASSETS) });
   }
-  branch(title: string, fact: boolean | string): boolean | string | undefined {
-    return this.script.branch?.(title, fact);
+  branch(decision: Decision): boolean | string {
+    return this.script.branch?.(decision) ?? decision.fact;
   }
   isEnd(): boolean {
     return false;

@@ -39,8 +39,11 @@ export interface Words {
   ) => Promise<readonly Finding<T, A>[]>;
   /** Puts what was found into the scope: standing orders meet it, and people are asked for what is new only. */
   readonly widen: (why: string, additions: Additions) => Promise<void>;
-  /** Takes a named branch: returns the fact, and records which way the run went. */
-  readonly decide: <T extends boolean | string>(title: string, fact: T) => T;
+  /**
+   * Takes a named branch: returns the fact, and records which way the run went. `among`: all ways there are, where the fact is a word;
+   * graph and coverage know of those only.
+   */
+  readonly decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]) => T;
   /** Writes a sentence of the playbook's own into the journal. */
   readonly note: (text: string) => void;
   /**
@@ -100,7 +103,7 @@ export function words(run: Run, within: readonly string[] = []): Words {
       return (await collect(speaker, patienceMs, order, title, over, make)) as never;
     },
     widen: (why, additions) => widen(run, why, additions),
-    decide: (title, fact) => decide(run, title, fact),
+    decide: (title, fact, among) => decide(run, title, fact, among),
     note: (text) => {
       note(run, text);
     },

@@ -16,12 +16,13 @@ import {
 import type { JsonObject } from '../../../contracts/values';
 import { detachAlert } from '../../../store/detach';
 import { startByHand } from '../../../store/manual-start';
+import { once } from '../../../store/once';
 import { enqueue } from '../../../store/outbox';
 import { incidentExists, incidentList, incidentOf, timelineOf } from '../../../store/read-models';
-import { inTransaction, type Store } from '../../../store/store';
+import type { Store } from '../../../store/store';
 import { Problem } from '../../problem';
 import { route, type Route } from '../table';
-import { Idempotency, notFound, type ApiDeps } from './deps';
+import { Idempotency, keyOf, keyReused, notFound, type ApiDeps } from './deps';
 
 const Number_ = z.object({ number: z.string().min(1).max(40) });
 const AlertPath = Number_.extend({ id: z.string().min(1).max(100) });
@@ -32,11 +33,23 @@ const Page = z.object({
 });
 const After = z.object({ after: z.coerce.number().int().min(0).default(0) });
 const ACCEPTED = { accepted: true } as const;
-const CLOSED = { 404: 'There is no such incident.', 409: 'It is closed.' };
+const CLOSED = {
+  404: 'There is no such incident.',
+  409: 'It is closed, or the Idempotency-Key stands for another request.',
+};
+
+const TOLD = { kind: 'told' };
+const isTold = ({ kind }: { kind: string }): boolean => kind === TOLD.kind;
 
 /** A command for the incident's run, beside its state in SQL; it goes out when Temporal takes it. */
-async function tell(store: Store, number: string, by: string, command: JsonObject): Promise<void> {
-  await inTransaction(store, async (tx) => {
+async function tell(
+  store: Store,
+  number: string,
+  by: { person: string; key: string | undefined },
+  command: JsonObject,
+): Promise<void> {
+  const request = { ...by, content: { number, command } };
+  const answer = await once(store, request, isTold, async (tx, at) => {
     const incident = await tx
       .selectFrom('incidents')
       .select('status')
@@ -44,9 +57,11 @@ async function tell(store: Store, number: string, by: string, command: JsonObjec
       .executeTakeFirst();
     if (incident === undefined) throw notFound('incident');
     if (incident.status === 'closed') throw new Problem(409, 'Conflict', `${number} is closed.`);
-    const payload = { ...command, id: randomUUID(), by: `person:${by}` };
-    await enqueue(tx, 'command', number, payload, await store.now());
+    const payload = { ...command, id: randomUUID(), by: `person:${by.person}` };
+    await enqueue(tx, 'command', number, payload, at);
+    return TOLD;
   });
+  if (answer.kind === 'reused') throw keyReused();
 }
 
 /** Reading incidents. */
@@ -115,12 +130,13 @@ const command = <B extends z.ZodType>(
     summary: one.summary,
     permission: 'verdict',
     params: Number_,
+    headers: Idempotency,
     body: one.body,
     status: 202,
     answer: Accepted,
     problems: CLOSED,
-    handle: async ({ person, params, body }) => {
-      await tell(store, params.number, person.id, one.tells(body));
+    handle: async ({ person, params, body, header }) => {
+      await tell(store, params.number, { person: person.id, key: keyOf(header) }, one.tells(body));
       wake();
       return ACCEPTED;
     },
@@ -178,16 +194,23 @@ export const steeringIncidents = (deps: ApiDeps): Route[] => [
     summary: 'Release every containment that the incident holds, also when it is closed',
     permission: 'release',
     params: Number_,
+    headers: Idempotency,
     body: Reason,
     status: 202,
     answer: Accepted,
-    problems: { 404: 'There is no such incident.' },
-    handle: async ({ person, params, body }) => {
+    problems: {
+      404: 'There is no such incident.',
+      409: 'The Idempotency-Key stands for another request.',
+    },
+    handle: async ({ person, params, body, header }) => {
       if (!(await incidentExists(deps.store, params.number))) throw notFound('incident');
       const payload = { incident: params.number, by: `person:${person.id}`, reason: body.reason };
-      await inTransaction(deps.store, async (tx) =>
-        enqueue(tx, 'roll_back', params.number, payload, await deps.store.now()),
-      );
+      const request = { person: person.id, key: keyOf(header), content: { rollBack: payload } };
+      const answer = await once(deps.store, request, isTold, async (tx, at) => {
+        await enqueue(tx, 'roll_back', params.number, payload, at);
+        return TOLD;
+      });
+      if (answer.kind === 'reused') throw keyReused();
       deps.wake();
       return ACCEPTED;
     },
@@ -209,7 +232,7 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
     answer: Started,
     problems: { 409: 'The Idempotency-Key stands for another request.' },
     handle: async ({ person, body, header }) => {
-      const { 'Idempotency-Key': key } = Idempotency.parse({ 'Idempotency-Key': header('idempotency-key') });
+      const key = keyOf(header);
       const known = playbooks.map(({ id, version }) => `${id}@${String(version)}`);
       if (body.playbook !== undefined && !known.includes(body.playbook))
         throw new Problem(
@@ -218,8 +241,7 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
           `playbook: there is no ${body.playbook}; there are ${known.join(', ')}.`,
         );
       const answer = await startByHand(store, body, person.id, key, correlation);
-      if (answer.kind === 'reused')
-        throw new Problem(409, 'Conflict', 'This Idempotency-Key was used for another request.');
+      if (answer.kind === 'reused') throw keyReused();
       wake();
       const { kind: _kind, ...started } = answer;
       return started;
@@ -233,14 +255,15 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
     summary: 'Take a wrongly joined alert out, into an incident of its own',
     permission: 'start',
     params: AlertPath,
+    headers: Idempotency,
     body: Reason,
     answer: Detached,
     problems: {
       404: 'There is no such incident, or it has no such alert.',
-      409: 'It is closed, a drill, or this is its only alert.',
+      409: 'It is closed, a drill, this is its only alert, or the Idempotency-Key stands for another request.',
     },
-    handle: async ({ person, params, body }) => {
-      const by = { person: person.id, reason: body.reason };
+    handle: async ({ person, params, body, header }) => {
+      const by = { person: person.id, reason: body.reason, key: keyOf(header) };
       const answer = await detachAlert(store, params.number, params.id, by, correlation);
       switch (answer.kind) {
         case 'no_incident':
@@ -251,6 +274,8 @@ export const makingIncidents = ({ store, playbooks, correlation, wake }: ApiDeps
           throw new Problem(409, 'Conflict', `${params.number} is closed.`);
         case 'drill':
           throw new Problem(409, 'Conflict', `${params.number} is a drill: its alerts stay in it.`);
+        case 'reused':
+          throw keyReused();
         case 'only_alert':
           throw new Problem(
             409,

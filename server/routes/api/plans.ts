@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { CordonError } from '../../../contracts/errors';
+import { PlaybookGraph } from '../../../contracts/graph';
 import { Plan, PlanInput } from '../../../contracts/plan';
 import { Problem } from '../../problem';
 import { route, type Route } from '../table';
@@ -23,7 +25,7 @@ function problemOf(error: unknown): unknown {
 }
 
 /** Foretelling what a playbook would do. */
-export const plans = ({ plan }: ApiDeps): Route[] => [
+export const plans = ({ plan, graph }: ApiDeps): Route[] => [
   route({
     method: 'post',
     path: '/plans',
@@ -40,6 +42,24 @@ export const plans = ({ plan }: ApiDeps): Route[] => [
     handle: async ({ body }) => {
       try {
         return await plan(body);
+      } catch (error) {
+        throw problemOf(error);
+      }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/playbooks/{playbook}/graph',
+    id: 'getPlaybookGraph',
+    tag: 'plans',
+    summary: 'All ways through a playbook: what is done, decided and asked, in which order',
+    permission: 'read',
+    params: z.object({ playbook: z.string().min(1).max(200) }),
+    answer: PlaybookGraph,
+    problems: { 422: 'There is no such playbook, or it fails or does not end on an example.' },
+    handle: async ({ params }) => {
+      try {
+        return await graph(params.playbook);
       } catch (error) {
         throw problemOf(error);
       }

@@ -1,0 +1,16 @@
+import { graphOf, mermaidOf } from '../planner/graph';
+import { svgOf } from '../planner/graph-svg';
+import { explore } from '../planner/explore';
+import type { PlaybookGraph } from '../contracts/graph';
+import { playbookRef } from '../contracts/plan';
+import { PLAYBOOKS } from '../workflows/registry';
+
+export { mermaidOf, svgOf };
+
+/** All ways through a playbook of this folder's code, `id` or `id@version`, without a server. */
+export async function graph(playbook: string): Promise<PlaybookGraph> {
+  const ref = playbookRef(playbook, PLAYBOOKS);
+  const [found] = PLAYBOOKS.filter((one) => one.ref === ref);
+  if (found === undefined) throw new Error(`There is no playbook ${playbook}.`);
+  return graphOf(await explore(found, PLAYBOOKS));
+}
