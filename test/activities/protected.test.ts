@@ -180,7 +180,9 @@ describe('what is protected is left alone, whatever an item calls it', () => {
     ],
   ] as [ActionId, JsonObject, string, [ActionId, JsonObject]?][])(
     'but %s %j is done, to %s',
-    async (action, input, key, first) => {
+    async (...row) => {
+      // Not as parameters: jest would take a fourth one for its callback.
+      const [action, input, key, first] = row;
       expect(await attempt(action, input, noApprovals, first)).toMatchObject({
         status: 'succeeded',
         target: { key },
