@@ -29,6 +29,7 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
 import { forbiddenBy, holdsOn, refusalOf } from './checks';
+import { brokenOrder } from './order';
 import { requirementOf, withCleanCheck, type IncidentFacts } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
@@ -92,7 +93,7 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, await resume(context, prepared, claim, itemHash));
       continue;
     }
-    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey));
+    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey), items);
     if (outcome.kind === 'ask') {
       if (context.ask) toAsk.push({ prepared, requirement: outcome.requirement, itemHash });
       else
@@ -148,6 +149,7 @@ async function decide(
   prepared: Prepared,
   itemHash: string,
   asked: ApprovalItemRow | undefined,
+  besides: readonly Prepared[],
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
@@ -159,6 +161,12 @@ async function decide(
     });
   const refused = refusalOf(prepared, deps.config.maintenance, at);
   if (refused !== undefined) return refuse(context, prepared, refused.status, refused.failure);
+
+  const early = await brokenOrder(tx, prepared, besides, deps.assets);
+  if (early !== undefined) {
+    const failure: Failure = { type: 'order_violation', message: early.message };
+    return early.waits ? hold(context, prepared, failure) : refuse(context, prepared, 'failed', failure);
+  }
 
   const requirement = await withCleanCheck(
     tx,

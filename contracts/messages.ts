@@ -3,6 +3,7 @@ import { ActionId } from './actions';
 import { AlertView, Entities } from './alert';
 import { Failure } from './errors';
 import type { QuestionInput, QuestionState } from './question';
+import { SCAN_KINDS } from './scans';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
 /**
@@ -111,6 +112,8 @@ export const WaveItem = z.object({
   release: z.boolean().default(false),
   /** For a release: refuse while the newest scan of the host is not clean, unless a lead approves just that. */
   onlyWhenClean: z.boolean().default(false),
+  /** Which scans must be clean for that; the antivirus when left out. */
+  cleanBy: z.array(z.enum(SCAN_KINDS)).min(1).max(SCAN_KINDS.length).optional(),
   leaseSeconds: z
     .number()
     .int()

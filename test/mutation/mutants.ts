@@ -9,6 +9,7 @@ import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
 import { STEERING } from './steering';
+import { WORD_CHECKS } from './words';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
 export const MUTANTS: readonly Mutant[] = [
@@ -22,5 +23,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...STEERING,
   ...DRILLS,
+  ...WORD_CHECKS,
   ...CATALOGUE,
 ];

@@ -1,9 +1,11 @@
 import type { ActionCall, ActionId } from '../../contracts/actions';
+import type { ScanKind } from '../../contracts/scans';
 import { ask, type AnswerOf, type Fields, type Question } from './ask';
 import { decide, note } from './decide';
 import { seconds, type Duration } from './duration';
 import { PlaybookError } from './failure';
-import { widen, type Additions, type Finding } from './find';
+import { widen } from './find';
+import type { Additions, Finding } from './finding';
 import type { Order } from './ledger';
 import { collect, give, watch, type Speaker } from './phases';
 import type { Run } from './run';
@@ -75,8 +77,11 @@ export interface Words {
     make: Make<T>,
     options?: { verify: 'first' },
   ) => Promise<void>;
-  /** Lifts what this run contained on the targets; hosts with `when: 'clean'` only after a clean scan, or when a lead approves. */
-  readonly release: <T>(over: LiveSet<T>, options?: { when: 'clean' }) => Promise<void>;
+  /** Lifts what this run contained on the targets; hosts with `when: 'clean'` only after a clean scan, or when a lead approves. `by` names the scans that must all be clean; the antivirus when left out. */
+  readonly release: <T>(
+    over: LiveSet<T>,
+    options?: { when: 'clean'; by?: readonly ScanKind[] },
+  ) => Promise<void>;
   /** Waits. An attacker who comes back is contained, cleaned and released again, and the watch starts over, five times at most. */
   readonly watch: (duration: Duration, options: { onRecurrence: 'contain' }) => Promise<void>;
 }
@@ -130,7 +135,12 @@ export function words(run: Run, within: readonly string[] = []): Words {
     release: (over, options) =>
       give(
         speaker,
-        { kind: 'release', leaseSeconds: null, ...(options === undefined ? {} : { when: options.when }) },
+        {
+          kind: 'release',
+          leaseSeconds: null,
+          ...(options === undefined ? {} : { when: options.when }),
+          ...(options?.by === undefined ? {} : { by: options.by }),
+        },
         `Release ${over.name}`,
         over,
         () => [],
@@ -155,5 +165,5 @@ async function subPlaybook({ run, within }: Speaker, ref: string): Promise<void>
       `${[...within, ref].join(' > ')}: that many playbooks within each other are not let`,
     );
   run.tellings.tell({ kind: 'playbook', playbook: ref });
-  await playbook.run(words(run, [...within, ref]));
+  await playbook.run(words(run, [...within, ref]) as never);
 }
