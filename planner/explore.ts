@@ -135,7 +135,7 @@ async function walk(
   playbooks: readonly Playbook[],
   route: Route,
 ): Promise<Walk | undefined> {
-  let isAgainstFacts = false;
+  const against: string[] = [];
   const events: Event[] = [];
   const points: { taken: string; others: string[] }[] = [];
   const seen = new Map<string, { way: string; answer: JsonObject | undefined }>();
@@ -147,7 +147,7 @@ async function walk(
   };
   const branch = ({ title, fact, ways }: Decision): boolean | string => {
     const taken = at(ways.map(wayOf), wayOf(fact));
-    isAgainstFacts ||= taken !== wayOf(fact);
+    if (taken !== wayOf(fact)) against.push(title);
     events.push({ kind: 'decision', name: `decision:${title}`, title, way: taken });
     return ways.find((way) => wayOf(way) === taken) ?? fact;
   };
@@ -195,7 +195,7 @@ async function walk(
       },
     });
   } catch (error) {
-    if (isAgainstFacts) return undefined;
+    if (against.length > 0) return undefined;
     throw new CordonError(
       'rejected',
       `${playbook.ref} fails on an example: ${error instanceof Error ? error.message : String(error)}`,

@@ -139,7 +139,6 @@ export class Foreteller {
   readonly #scans = new Map<string, { scan: Scan; n: number }>();
   readonly #usedAt: Map<string, number[]>;
   readonly #start: number;
-  readonly #startedBy: string | undefined;
   readonly #deeds: Deed[] = [];
   readonly #askers: readonly string[];
   readonly #about: IncidentFacts;

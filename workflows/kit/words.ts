@@ -18,6 +18,11 @@ const MOST_WITHIN = 3;
 type Make<T> = (target: T) => ActionCall | readonly ActionCall[];
 type Phrase<O> = <T>(title: string, over: LiveSet<T>, make: Make<T>, options: O) => Promise<void>;
 
+interface Decide {
+  (title: string, fact: boolean): boolean;
+  <T extends string>(title: string, fact: T, among?: readonly T[]): T;
+}
+
 /**
  * The words of a playbook. Each phase is a standing order over a live set: it resolves when every item of the targets
  * known now is settled, and it also meets what joins later, until the incident leaves recovery.
@@ -43,7 +48,7 @@ export interface Words {
    * Takes a named branch: returns the fact, and records which way the run went. `among`: all ways there are, where the fact is a word;
    * graph and coverage know of those only.
    */
-  readonly decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]) => T;
+  readonly decide: Decide;
   /** Writes a sentence of the playbook's own into the journal. */
   readonly note: (text: string) => void;
   /**
@@ -103,7 +108,8 @@ export function words(run: Run, within: readonly string[] = []): Words {
       return (await collect(speaker, patienceMs, order, title, over, make)) as never;
     },
     widen: (why, additions) => widen(run, why, additions),
-    decide: (title, fact, among) => decide(run, title, fact, among),
+    decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]): T =>
+      decide(run, title, fact, among),
     note: (text) => {
       note(run, text);
     },
