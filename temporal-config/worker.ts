@@ -1,5 +1,11 @@
 import { freemem } from 'node:os';
-import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  Worker,
+  type WorkerDeploymentOptions,
+  type NativeConnection,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import type { Versioning } from './env';
 import { dataConverter } from './payload-codec';
 import { STICKY_SCHEDULE_TO_START_MS } from './timeouts';
 
@@ -16,12 +22,20 @@ export interface WorkerOptions {
   taskQueue: string;
   activities: object;
   workflowBundle: WorkflowBundleOption;
+  /** Left out: a worker without a version takes every run, as long as there is no other kind. */
+  versioning?: Versioning | undefined;
 }
 
 /** How many runs to keep in memory: a tenth of what is free. The others are replayed when something happens to them. */
 export function cachedWorkflows(freeBytes = freemem()): number {
   return Math.max(MIN_CACHED, Math.min(MAX_CACHED, Math.floor(freeBytes / 10 / CACHED_WORKFLOW_BYTES)));
 }
+
+const deploymentOf = ({ deployment, buildId, behavior }: Versioning): WorkerDeploymentOptions => ({
+  version: { deploymentName: deployment, buildId },
+  useWorkerVersioning: true,
+  defaultVersioningBehavior: behavior === 'pinned' ? 'PINNED' : 'AUTO_UPGRADE',
+});
 
 /** The worker of all Cordon processes and tests; the caller runs it and shuts it down. */
 export function createWorker({
@@ -30,6 +44,7 @@ export function createWorker({
   taskQueue,
   activities,
   workflowBundle,
+  versioning,
 }: WorkerOptions): Promise<Worker> {
   return Worker.create({
     connection,
@@ -37,6 +52,7 @@ export function createWorker({
     taskQueue,
     activities,
     workflowBundle,
+    ...(versioning === undefined ? {} : { workerDeploymentOptions: deploymentOf(versioning) }),
     dataConverter: dataConverter(),
     maxCachedWorkflows: cachedWorkflows(),
     maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,

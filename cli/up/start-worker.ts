@@ -78,6 +78,7 @@ export async function startWorker(
     taskQueue: settings.taskQueue,
     activities,
     workflowBundle: bundle,
+    versioning: settings.versioning,
   });
   const ended = worker.run();
   ended.catch(() => undefined);

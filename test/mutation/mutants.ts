@@ -1,5 +1,6 @@
 import { CATALOGUE } from './catalogue';
 import { CHANNEL_MUTANTS } from './channels';
+import { DEPLOYMENT } from './deployment';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PLANNER,
   ...CHANNEL_MUTANTS,
   ...STEERING,
+  ...DEPLOYMENT,
   ...DRILLS,
   ...WORD_CHECKS,
   ...CATALOGUE,

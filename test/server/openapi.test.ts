@@ -339,6 +339,7 @@ test('real answers fit the schemas that the document declares', async () => {
     '/api/v1/policy/explain',
     '/api/v1/policy/explain?action=endpoint.isolate_host&target=fin-ws-042',
   );
+  await api('get', '/drills');
   await api('get', '/playbooks/{playbook}/graph', { playbook: 'ransomware' });
   await api('get', '/playbooks/{playbook}/graph', { playbook: 'nothing' });
   for (const path of ['/me', '/playbooks', '/actions', '/people', '/kill-switch', '/journal/verify'])

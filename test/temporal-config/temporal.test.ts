@@ -34,14 +34,22 @@ describe('readEnv', () => {
       databaseUrl: undefined,
       temporalAddress: undefined,
       taskQueue: 'cordon',
+      versioning: undefined,
       configFile: '/srv/cordon.config.ts',
       logLevel: 'info',
     });
+  });
+  test('a worker is a version of a deployment when both are named, and keeps its runs unless told otherwise', () => {
+    const env = { CORDON_DEPLOYMENT: 'cordon', CORDON_BUILD_ID: '1.2.0' };
+    expect(readEnv(env).versioning).toEqual({ deployment: 'cordon', buildId: '1.2.0', behavior: 'pinned' });
+    expect(readEnv({ ...env, CORDON_VERSIONING: 'auto_upgrade' }).versioning?.behavior).toBe('auto_upgrade');
   });
   test.each([
     [{ PORT: '99999' }, 'PORT'],
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL'],
     [{ CORDON_LOG_LEVEL: 'loud' }, 'CORDON_LOG_LEVEL'],
+    [{ CORDON_BUILD_ID: '2026-05-08' }, 'CORDON_BUILD_ID: set it together with CORDON_DEPLOYMENT'],
+    [{ CORDON_VERSIONING: 'sticky' }, 'CORDON_VERSIONING'],
   ])('names the variable that cannot be used: %j', (env, name) => {
     expect(() => readEnv(env)).toThrow(BadEnvironment);
     expect(() => readEnv(env)).toThrow(name);
