@@ -38,7 +38,10 @@ export function connectionAsker(
       blocklist: { ...blocklist, put: onlyLooking, remove: onlyLooking },
     });
     try {
-      const needs = Object.entries(connection.handlers).map(([action, { permissions }]) => [action, permissions]);
+      const needs = Object.entries(connection.handlers).map(([action, { permissions }]) => [
+        action,
+        permissions,
+      ]);
       const permissions = Object.fromEntries(needs) as Partial<Record<ActionId, readonly string[]>>;
       return { health: await connection.check(signal), permissions };
     } finally {
