@@ -7,7 +7,7 @@ import { Unasked } from '../planner/connections';
 import { SOURCES } from '../sources';
 import { readEnv } from '../temporal-config/env';
 import { PLAYBOOKS } from '../workflows/registry';
-import { among, connectionAsker, type ConfigOf } from './ask-connection';
+import { among, connectionAsker, type ConfigOf } from './up/ask-connection';
 import { BadConfig, readConfigFile, withSecrets } from './up/load-config';
 
 /** A connection's configuration with its secrets, read when it is asked and for it alone. */

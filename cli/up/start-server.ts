@@ -14,7 +14,7 @@ import { blocklistStore } from '../../store/blocklist';
 import { savePolicy } from '../../store/policies';
 import { readWitness } from '../../store/seals';
 import { PLAYBOOKS } from '../../workflows/registry';
-import { among, connectionAsker } from '../ask-connection';
+import { among, connectionAsker } from './ask-connection';
 import type { Base } from './base';
 import { letPeopleIn } from './people';
 import { nextDrillAt } from './schedules';

@@ -70,7 +70,7 @@ export const PLANNER: readonly Mutant[] = [
       'cannot be asked from here',
     ],
   ]),
-  ...of('cli/ask-connection.ts', [
+  ...of('cli/up/ask-connection.ts', [
     [
       'asked connections are closed',
       '      await connection.close();\n',

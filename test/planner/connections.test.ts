@@ -1,4 +1,4 @@
-import { among, connectionAsker } from '../../cli/ask-connection';
+import { among, connectionAsker } from '../../cli/up/ask-connection';
 import type { ActionId } from '../../contracts/actions';
 import { Config } from '../../contracts/config';
 import { defineIntegration, type Health, type Integration } from '../../contracts/integration';

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ActionId } from '../contracts/actions';
-import type { Config } from '../contracts/config';
-import type { BlocklistStore, Integration } from '../contracts/integration';
-import { Unasked, type Answer, type Ask } from '../planner/connections';
+import type { ActionId } from '../../contracts/actions';
+import type { Config } from '../../contracts/config';
+import type { BlocklistStore, Integration } from '../../contracts/integration';
+import { Unasked, type Answer, type Ask } from '../../planner/connections';
 
 const silent = { info: () => undefined, warn: () => undefined };
 const onlyLooking = () => Promise.reject(new Unasked('a plan changes nothing'));
