@@ -49,8 +49,8 @@ export const PLANNER: readonly Mutant[] = [
     ],
     [
       'what is refused uses no connection',
-      "connection === null || outcome === 'refused' ? []",
-      'connection === null ? []',
+      " || step.outcome === 'refused') return step;",
+      ') return step;',
       CONNECTIONS,
       'is a line of the plan',
     ],
