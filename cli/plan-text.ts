@@ -55,6 +55,7 @@ function detailsOf(step: PlanStep, requests: readonly PlannedRequest[]): string[
     );
   }
   if (outcome === 'nothing_to_do') details.push(guard.why);
+  for (const trouble of step.connection?.trouble ?? []) details.push(`NOT READY: ${trouble}`);
   for (const held of step.heldBy) details.push(`held: ${held}`);
   if (inverse !== null && outcome !== 'refused')
     details.push(
@@ -158,6 +159,19 @@ function questionsText({ questions, branches }: Plan): string[] {
   ];
 }
 
+/** What the connections said, where they were asked. */
+function connectionsText({ connections = [], steps }: Plan): string[] {
+  const words = { up: 'up', down: 'DOWN', unasked: 'not asked' };
+  return connections.map(({ id, state, detail, missing }) => {
+    const inTrouble = steps.filter(
+      ({ connection }) => connection?.id === id && (connection.trouble ?? []).length > 0,
+    );
+    const lacks = missing === null || missing.length === 0 ? '' : `; it lacks ${missing.join(', ')}`;
+    const meant = inTrouble.length === 0 ? '' : ` (${many(inTrouble.length, 'step')} of this plan)`;
+    return `Connection ${id}: ${words[state]}: ${detail}${lacks}${meant}.`;
+  });
+}
+
 /** A plan for people, like a diff: one line a step with its signs, and a summary. */
 export function planText(plan: Plan): string[] {
   const stages = [...new Set(plan.steps.map(({ stage }) => stage))];
@@ -175,6 +189,7 @@ export function planText(plan: Plan): string[] {
       ),
     ),
     ...questionsText(plan),
+    ...(plan.connections === undefined ? [] : ['', ...connectionsText(plan)]),
     ...summaryText(plan),
     '',
     LEGEND,

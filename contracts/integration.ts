@@ -61,6 +61,8 @@ export type Handlers = { readonly [A in ActionId]?: Handler<A> };
 export interface Health {
   ok: boolean;
   detail: string;
+  /** Permissions that Cordon surely lacks there, in the words of the handlers. Left out where the product cannot tell. */
+  missing?: readonly string[];
 }
 
 /** One configured instance of an integration, connected lazily. */

@@ -42,6 +42,8 @@ export const PlanInput = z
     /** Id of a configured source, whose parser reads the alert. */
     source: z.string().min(1).max(63).optional(),
     assume: z.array(Assumption).max(4).default([]),
+    /** Asks the connections that it would use whether they are up and what they lack; they are only read. */
+    checkConnections: z.boolean().optional(),
   })
   .strict()
   .refine(({ assume }) => !(assume.includes('denied') && assume.includes('silence')), {
@@ -89,7 +91,15 @@ const PlanStep = z.object({
     /** Sites of every asset that it might be. */
     sites: z.array(z.string()),
   }),
-  connection: z.object({ id: z.string(), integration: z.string(), simulated: z.boolean() }).nullable(),
+  connection: z
+    .object({
+      id: z.string(),
+      integration: z.string(),
+      simulated: z.boolean(),
+      /** Why it could not serve the step or take it back now, where connections were asked. */
+      trouble: z.array(z.string()).optional(),
+    })
+    .nullable(),
   guard: z.object({
     verdict: GuardVerdict,
     why: z.string(),
@@ -161,6 +171,19 @@ const PlannedQuestion = z.object({
 });
 export type PlannedQuestion = z.infer<typeof PlannedQuestion>;
 
+/** What a connection said when it was asked for a plan. */
+const PlannedConnection = z.object({
+  id: z.string(),
+  integration: z.string(),
+  simulated: z.boolean(),
+  /** unasked: it cannot be asked from here, and `detail` says why. */
+  state: z.enum(['up', 'down', 'unasked']),
+  detail: z.string(),
+  /** Permissions that it lacks there; null where that is not known. */
+  missing: z.array(z.string()).nullable(),
+});
+export type PlannedConnection = z.infer<typeof PlannedConnection>;
+
 /** What a playbook would do about an alert, to whom and in which order; foretold, with nothing done. */
 export const Plan = z.object({
   planVersion: z.literal(PLAN_VERSION),
@@ -210,6 +233,8 @@ export const Plan = z.object({
     waitsFor: z.array(z.string()),
     attention: z.string().nullable(),
   }),
+  /** What the connections said that it would use, where they were asked. */
+  connections: z.array(PlannedConnection).optional(),
   /** What the reader should know besides. */
   notes: z.array(z.string()),
 });

@@ -10,6 +10,7 @@ import { policyVersionOf } from '../store/policies';
 import { planState, type PlanState } from '../store/plan-facts';
 import type { Store } from '../store/store';
 import { alertsOf } from '../sources/alerts-of';
+import { askedOf, type Ask } from './connections';
 import { configFacts, type IntegrationFacts, type PlanFacts } from './facts';
 import { exploreInThread, foretellInThread } from './in-thread';
 
@@ -24,6 +25,8 @@ export interface PlannerDeps {
   integrations: ReadonlyMap<string, IntegrationFacts>;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly { id: string; version: number; ref: string; authors?: readonly string[] }[];
+  /** Asks a connection how it is, where a plan wants that. */
+  ask?: Ask;
   /** Makes the plan of the facts. */
   foretell?: (facts: PlanFacts) => Promise<Plan>;
 }
@@ -63,7 +66,7 @@ function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], 
   };
 }
 
-/** Makes plans over the state of a store. Nothing is written, connected to or started. */
+/** Makes plans over the state of a store. Nothing is written or started, and nothing connected to unless the plan says to ask. */
 export function createPlanner(deps: PlannerDeps & { store: Store }): (input: PlanInput) => Promise<Plan> {
   const { store, config, foretell = foretellInThread } = deps;
   let underWay = 0;
@@ -80,7 +83,7 @@ export function createPlanner(deps: PlannerDeps & { store: Store }): (input: Pla
         keys: [...new Set(alerts.flatMap((alert) => soughtKeys(alert, assets)))],
         windowMinutes: config.correlation.windowMinutes,
       });
-      return await foretell(factsOf(deps, input, alerts, state));
+      return await askedOf(await foretell(factsOf(deps, input, alerts, state)), input, deps.ask);
     } finally {
       underWay -= 1;
     }
@@ -108,7 +111,7 @@ export async function planOffline(deps: PlannerDeps, input: PlanInput): Promise<
   );
   const note =
     'Made offline, of the configuration alone: kill switch, budgets in use, containments and open incidents are not known.';
-  return { ...plan, notes: [note, ...plan.notes] };
+  return askedOf({ ...plan, notes: [note, ...plan.notes] }, input, deps.ask);
 }
 
 /** The graphs of playbooks by `id@version` or `id`, each made once. What failed is tried again when it is asked for again. */

@@ -11,6 +11,7 @@ interface PlanOptions extends Common {
   source?: string;
   assume: string[];
   offline?: true;
+  checkConnections?: true;
 }
 
 const words = Assumption.options.map((one) => one.replaceAll('_', '-'));
@@ -36,6 +37,10 @@ export function planCommand(program: Command): void {
         .default([]),
     )
     .option('--offline', 'of cordon.config.ts alone, without a server')
+    .option(
+      '--check-connections',
+      'ask each connection that it would use whether it is up and what it lacks; they are only read',
+    )
     .action(async (playbook: string, options: PlanOptions) => {
       const { source, assume } = options;
       const input = {
@@ -43,6 +48,7 @@ export function planCommand(program: Command): void {
         alert: alertIn(options.alert),
         ...(source === undefined ? {} : { source }),
         assume: assume.map((one) => one.replaceAll('-', '_')) as Assumption[],
+        ...(options.checkConnections === true ? { checkConnections: true } : {}),
       };
       const plan =
         options.offline === true

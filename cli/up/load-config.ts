@@ -57,17 +57,7 @@ export function checkConfig(
     );
   const config = parsed.data;
   const mistakes: string[] = [];
-  const resolveSecrets = (part: unknown, path: string): unknown => {
-    const ref = SecretRef.safeParse(part);
-    if (ref.success) return readSecret(ref.data, path, dirname(file), env, mistakes);
-    if (Array.isArray(part)) return part.map((one, index) => resolveSecrets(one, `${path}.${String(index)}`));
-    if (typeof part === 'object' && part !== null && Object.getPrototypeOf(part) === Object.prototype)
-      return Object.fromEntries(
-        Object.entries(part).map(([key, inner]) => [key, resolveSecrets(inner, `${path}.${key}`)]),
-      );
-    return part;
-  };
-  const resolved = resolveSecrets(config, 'config') as Config;
+  const resolved = withSecrets(config, 'config', { folder: dirname(file), env, mistakes }) as Config;
   mistakes.push(
     ...duplicates(config),
     ...unknownReferences(config),
@@ -97,6 +87,23 @@ export function checkConfig(
   mistakes.push(...channelMistakes(resolved, known));
   if (mistakes.length > 0) throw new BadConfig(file, mistakes);
   return resolved;
+}
+
+/** A part of a configuration with its secrets read and wrapped. What is not there is added to `mistakes`, by its path. */
+export function withSecrets(
+  part: unknown,
+  path: string,
+  from: { folder: string; env: NodeJS.ProcessEnv; mistakes: string[] },
+): unknown {
+  const ref = SecretRef.safeParse(part);
+  if (ref.success) return readSecret(ref.data, path, from.folder, from.env, from.mistakes);
+  if (Array.isArray(part))
+    return part.map((one, index) => withSecrets(one, `${path}.${String(index)}`, from));
+  if (typeof part === 'object' && part !== null && Object.getPrototypeOf(part) === Object.prototype)
+    return Object.fromEntries(
+      Object.entries(part).map(([key, inner]) => [key, withSecrets(inner, `${path}.${key}`, from)]),
+    );
+  return part;
 }
 
 function channelMistakes({ channels, publicUrl }: Config, known: Known): string[] {

@@ -10,9 +10,11 @@ import { Dispatcher } from '../../server/dispatcher';
 import { Notifier } from '../../server/notifier';
 import { temporalRuns } from '../../server/runs';
 import { SOURCES } from '../../sources';
+import { blocklistStore } from '../../store/blocklist';
 import { savePolicy } from '../../store/policies';
 import { readWitness } from '../../store/seals';
 import { PLAYBOOKS } from '../../workflows/registry';
+import { among, connectionAsker } from './ask-connection';
 import type { Base } from './base';
 import { letPeopleIn } from './people';
 import { nextDrillAt } from './schedules';
@@ -59,6 +61,7 @@ export async function startServer(
       integrations: INTEGRATIONS,
       sources: SOURCES,
       playbooks: PLAYBOOKS,
+      ask: connectionAsker(among(config.connections), INTEGRATIONS, blocklistStore(store)),
     }),
     graph: createGraphs(PLAYBOOKS),
     nextDrillAt: (drill) => nextDrillAt(client, drill),

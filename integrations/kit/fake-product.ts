@@ -39,6 +39,8 @@ export interface ProductState {
   known: string[] | null;
   /** How long a job takes. */
   workMs: number;
+  /** Permissions that whoever asks has not got, such as `isolate_host:write`. */
+  withheld: string[];
   /** By verb, then by target. */
   effects: Record<string, Record<string, Effect>>;
   jobs: Job[];
@@ -49,6 +51,7 @@ export interface ProductState {
 export const emptyProduct = (): ProductState => ({
   known: null,
   workMs: 0,
+  withheld: [],
   effects: {},
   jobs: [],
   offlineUntil: {},
@@ -109,6 +112,7 @@ export function productTick<S extends ProductState>(behaviour: Behaviour<S>) {
 
 const ok = (body: unknown): FakeReply => ({ status: 200, body });
 const notFound: FakeReply = { status: 404, body: { error: 'not found' } };
+const forbidden: FakeReply = { status: 403, body: { error: 'forbidden' } };
 const objectOf = (value: unknown): JsonObject => (value ?? {}) as JsonObject;
 
 function effectRoutes<S extends ProductState>(behaviour: Behaviour<S>): FakeRoute<S>[] {
@@ -118,6 +122,7 @@ function effectRoutes<S extends ProductState>(behaviour: Behaviour<S>): FakeRout
     (handle: FakeRoute<S>[2]): FakeRoute<S>[2] =>
     (request, state, tools) => {
       const { verb = '', target = '' } = request.params;
+      if (state.withheld.includes(`${verb}:${request.method === 'GET' ? 'read' : 'write'}`)) return forbidden;
       const isKnown = behaviour.knows?.(state, target) ?? state.known?.includes(target) ?? true;
       if (!(verb in behaviour.effects) || !isKnown) return notFound;
       return handle(request, state, tools);
@@ -209,7 +214,11 @@ function jobRoutes<S extends ProductState>(behaviour: Behaviour<S>): FakeRoute<S
 
 /** Routes of a product of this shape, for one that has others beside them. */
 export const productRoutes = <S extends ProductState>(behaviour: Behaviour<S>): FakeRoute<S>[] => [
-  ['GET', HEALTH_PATH, () => ok({ product: behaviour.product })],
+  [
+    'GET',
+    HEALTH_PATH,
+    (_request, { withheld }) => ok({ product: behaviour.product, missing: withheld }),
+  ],
   ...effectRoutes(behaviour),
   ...jobRoutes(behaviour),
 ];

@@ -29,9 +29,10 @@ export const HEALTH_PATH = '/api/v1/health';
 
 /** Asks a simulated product whether it is well. */
 export async function simulatedHealth(http: HttpClient, signal: AbortSignal): Promise<Health> {
-  const reply = z.object({ product: z.string() });
-  const { product } = await http.call({ method: 'GET', path: HEALTH_PATH, reply, signal, what: 'health' });
-  return { ok: true, detail: `${product} answers; its effects are simulated` };
+  const reply = z.object({ product: z.string(), missing: z.array(z.string()).optional() });
+  const { product, missing } = await http.call({ method: 'GET', path: HEALTH_PATH, reply, signal, what: 'health' });
+  const detail = `${product} answers; its effects are simulated`;
+  return { ok: true, detail, ...(missing === undefined ? {} : { missing }) };
 }
 
 /** Refuses a request to a simulated product that does not carry its token. */

@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { Alert } from '../../contracts/alert';
 import { AssetIndex } from '../../contracts/assets';
 import { viewOf } from '../../contracts/correlation';
-import { INCIDENT_WORKFLOW, incidentWorkflowId, WAKE_SIGNAL } from '../../contracts/messages';
+import { COMMAND_UPDATE, INCIDENT_WORKFLOW, incidentWorkflowId, WAKE_SIGNAL } from '../../contracts/messages';
 import { APPROVALS_OFF_FOR_LAB, type PolicyInput } from '../../contracts/policy';
 import { Secret } from '../../contracts/secret';
 import { recordDecision } from '../../store/decisions';
@@ -16,17 +16,16 @@ import { memoryStore } from '../support/store';
 
 let env: PlaybookEnv;
 let store: Store;
-// A server for each: what a run that was ended leaves behind would hold the next one's clock.
-beforeEach(async () => {
+beforeAll(async () => {
   env = await PlaybookEnv.start();
+}, 120_000);
+afterAll(() => env.stop());
+beforeEach(async () => {
   // One clock: what the database takes for now is what Temporal does.
   store = await memoryStore({ now: async () => new Date(await env.env.currentTimeMs()) });
   await savePerson(store, { id: 'ciso', name: 'ciso', roles: ['lead'] });
-}, 120_000);
-afterEach(async () => {
-  await env.stop();
-  await store.close();
 });
+afterEach(() => store.close());
 
 const HOUR = 3600;
 const pager = {
@@ -122,7 +121,10 @@ async function waiting(silence: 'deny' | 'allow', during: (waited: Waited) => Pr
         },
       });
     } finally {
-      await handle.terminate().catch(() => undefined);
+      // Not terminated: activities of a run that was cut off would hold the clock for the next one.
+      const close = { kind: 'close', id: 'end', by: 'person:ciso', reason: 'seen enough' };
+      await handle.executeUpdate(COMMAND_UPDATE, { args: [close] });
+      await handle.result();
     }
   });
   await activities.close();

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../contracts/plan';
+import { DEFAULT_POLICY } from '../../contracts/policy';
 import { plannerHere } from '../support/planner';
 import { startTestServer, type TestServer } from '../support/server';
 
@@ -35,12 +36,16 @@ afterAll(async () => {
   await server.stop();
 });
 
-const cordon = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
+const cordon = (
+  args: string[],
+  more: NodeJS.ProcessEnv = {},
+): Promise<{ code: number; out: string; err: string }> =>
   new Promise((resolve) => {
     const env = {
       PATH: process.env['PATH'],
       CORDON_URL: server.url,
       CORDON_TOKEN: server.tokens['vera'],
+      ...more,
     };
     execFile(
       process.execPath,
@@ -53,7 +58,7 @@ const cordon = (...args: string[]): Promise<{ code: number; out: string; err: st
   });
 
 test('is printed like a diff: what is done, asked, refused and held, and what it adds up to', async () => {
-  const { code, out, err } = await cordon('plan', 'ransomware', '--alert', file, '--source', 'siem');
+  const { code, out, err } = await cordon(['plan', 'ransomware', '--alert', file, '--source', 'siem']);
   expect([code, err]).toEqual([0, '']);
   expect(out).toMatch(/^ {4}\. {3}Collect triage evidence: fin-fs-01 .*by edr \(simulated\)$/m);
   expect(out).toMatch(/^ {4}\+~\? Isolate host: fin-fs-01 \(host, not among the assets\)/m);
@@ -71,7 +76,7 @@ test('is printed like a diff: what is done, asked, refused and held, and what it
 });
 
 test('with --json it is the plan itself, under each assumption', async () => {
-  const { out } = await cordon('plan', 'ransomware@1', '--alert', file, '--assume', 'silence', '--json');
+  const { out } = await cordon(['plan', 'ransomware@1', '--alert', file, '--assume', 'silence', '--json']);
   const plan = JSON.parse(out) as Plan;
   expect(plan).toMatchObject({ planVersion: 1, playbook: { ref: 'ransomware@1' }, assumed: ['silence'] });
   expect(plan.steps.filter(({ guard }) => guard.verdict === 'asks').map(({ outcome }) => outcome)).toEqual([
@@ -80,9 +85,33 @@ test('with --json it is the plan itself, under each assumption', async () => {
 });
 
 test('offline it needs no server and no secret', async () => {
-  const { code, out } = await cordon('plan', 'ransomware', '--alert', file, '--offline', '--json');
+  const { code, out } = await cordon(['plan', 'ransomware', '--alert', file, '--offline', '--json']);
   expect(code).toBe(0);
   expect((JSON.parse(out) as Plan).notes[0]).toMatch(/^Made offline/);
+});
+
+test('offline it asks connections with the secrets that are here, and names those that are not', async () => {
+  const config = join(folder, 'cordon.config.ts');
+  writeFileSync(
+    config,
+    `export default { policy: ${JSON.stringify(DEFAULT_POLICY)}, connections: [
+      { id: 'here', use: 'simulated_edr', config: { url: 'http://127.0.0.1:9' } },
+      { id: 'there', use: 'simulated_identity', config: { url: 'http://127.0.0.1:9', token: { $env: 'NO_SUCH_TOKEN' } } },
+    ] };`,
+  );
+  const args = ['plan', 'ransomware', '--alert', file, '--offline', '--check-connections'];
+  const { code, out, err } = await cordon(args, { CORDON_CONFIG: config });
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toMatch(/^Connection here: DOWN: .*\(\d+ steps? of this plan\)\.$/m);
+  expect(out).toContain(
+    'Connection there: not asked: config.token: the environment variable NO_SUCH_TOKEN is not set.',
+  );
+});
+
+test('the verb tells the server that connections are to be asked', async () => {
+  const { code, out } = await cordon(['plan', 'ransomware', '--alert', file, '--check-connections']);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^Connection edr: /m);
 });
 
 test.each([
@@ -96,6 +125,6 @@ test.each([
   [['plan', 'ransomware'], 2, /required option/],
   [['plan', 'ransomware', '--alert', file, '--assume', 'denied', 'silence'], 1, /exclude each other/],
 ])('%j is refused with what to change', async (args, code, message) => {
-  const end = await cordon(...args);
+  const end = await cordon(args);
   expect([end.code, end.err]).toEqual([code, expect.stringMatching(message)]);
 });

@@ -3,6 +3,7 @@ import { of, type Mutant } from './mutant';
 const NO_EFFECT = 'test/planner/no-effect.test.ts';
 const IN_THREAD = 'test/planner/in-thread.test.ts';
 const GRAPH = 'test/planner/graph.test.ts';
+const CONNECTIONS = 'test/planner/connections.test.ts';
 const FORETOLD = 'test/planner/foretold.test.ts';
 
 /** What keeps a plan harmless, bounded and true. */
@@ -29,6 +30,53 @@ export const PLANNER: readonly Mutant[] = [
       '',
       IN_THREAD,
       'loops: rejected',
+    ],
+  ]),
+  ...of('planner/connections.ts', [
+    [
+      'down is a line of the plan',
+      "if (said.state === 'down') return [`${said.id} is down: ${said.detail}`];",
+      '',
+      CONNECTIONS,
+      'a connection that is down is a line',
+    ],
+    [
+      'connections are asked on demand',
+      'if (!checkConnections) return plan;',
+      '',
+      CONNECTIONS,
+      'nothing is asked unless',
+    ],
+    [
+      'what is refused uses no connection',
+      " || step.outcome === 'refused') return step;",
+      ') return step;',
+      CONNECTIONS,
+      'is a line of the plan',
+    ],
+    [
+      'permissions of the undo',
+      'inverse === null ? [] : lacking(inverse)',
+      '[] as string[]',
+      CONNECTIONS,
+      'that is lacking shows at the steps',
+    ],
+    ['the check is told to stop', '      limit.abort();\n', '', CONNECTIONS, 'does not answer in time'],
+    [
+      'what cannot be asked is not down',
+      "error instanceof Unasked ? 'unasked' : 'down'",
+      "'down'",
+      CONNECTIONS,
+      'cannot be asked from here',
+    ],
+  ]),
+  ...of('cli/up/ask-connection.ts', [
+    [
+      'asked connections are closed',
+      '      await connection.close();\n',
+      '',
+      CONNECTIONS,
+      'is a line of the plan',
     ],
   ]),
   ...of('planner/index.ts', [

@@ -251,6 +251,7 @@ test('real answers fit the schemas that the document declares', async () => {
   const asked = await inTransaction(server.store, async (tx) =>
     askQuestion(tx, { incident: number, form, about: '', occurrence: 1 }, await server.store.now()),
   );
+  await api('get', '/drills');
   await api('get', '/questions');
   await api('get', '/questions/{id}', { id: asked.id });
   for (const answerId of ['a1', 'a1', 'a2'])
