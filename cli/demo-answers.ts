@@ -2,7 +2,11 @@ import type { QuestionField, QuestionView } from '../contracts/question';
 import type { Json, JsonObject } from '../contracts/values';
 
 /** What the demo says where the form's own example would lead it off the playbook's main path; by the name of the question. */
-const ANSWERS: Readonly<Record<string, JsonObject>> = {};
+const ANSWERS: Readonly<Record<string, JsonObject>> = {
+  phishing_victims: { accounts: 'm.okafor', hosts: 'fin-ws-042' },
+  exfiltration_data: { personal: 'no', hold: true },
+  exfiltration_access: { back: true },
+};
 
 function exampleOf(field: QuestionField): Json | undefined {
   if (field.required === false) return undefined;

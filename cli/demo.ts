@@ -35,6 +35,43 @@ const ALERTS: Readonly<Record<string, JsonObject>> = {
     techniques: ['T1078'],
     entities: { accounts: ['m.okafor'], ips: ['203.0.113.66'] },
   },
+  phishing: {
+    title: 'Credential phishing mail to the finance team',
+    severity: 3,
+    category: 'phishing',
+    techniques: ['T1566.002'],
+    entities: {
+      accounts: ['m.okafor'],
+      urls: ['https://login.attacker.example.net/finance'],
+      domains: ['login.attacker.example.net'],
+      files: [{ name: 'invoice.iso', sha256: 'b'.repeat(64) }],
+      messages: [
+        {
+          id: 'invoice-4711@attacker.example.net',
+          sender: 'billing@attacker.example.net',
+          subject: 'Invoice 4711',
+          recipients: ['m.okafor@corp.example.com'],
+        },
+      ],
+    },
+  },
+  data_exfiltration: {
+    title: 'fin-fs-01 sends 40 GB to a file-sharing site',
+    severity: 5,
+    category: 'exfiltration',
+    techniques: ['T1567.002'],
+    entities: {
+      hosts: ['fin-fs-01'],
+      accounts: ['m.okafor'],
+      ips: ['203.0.113.66'],
+      domains: ['drop.attacker.example.net'],
+      urls: ['https://drop.attacker.example.net/finance'],
+      files: [{ path: '/tmp/finance.7z' }],
+      principals: [{ name: 'report-export' }],
+      keys: [{ id: 'EXAMPLEKEY4711', principal: 'report-export' }],
+      buckets: ['finance-reports'],
+    },
+  },
 };
 
 interface Incident {
