@@ -12,6 +12,7 @@ import { readAlerts, updateIncident } from './incident';
 import { LeaseKeeper } from './leases';
 import { pollSource } from './poll-source';
 import { askQuestion, widenScope } from './questions';
+import { startScheduledDrill } from './start-drill';
 import { WaveRunner, type WaveCall } from './run-wave';
 import type { RunnerDeps } from './runner-types';
 
@@ -78,6 +79,7 @@ export function createActivities(
     releaseLease: (input) => leases.release(input),
     auditLeases: ({ audit }) => new LeaseAuditor(deps, runner.gates, callOf()).run(audit),
     pollSource: (input) => pollSource(deps, input.connection, callOf().signal),
+    startDrill: (input) => startScheduledDrill(deps, input),
     close: () => runner.close(),
   };
 }

@@ -29,7 +29,8 @@ import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
 import { forbiddenBy, holdsOn, refusalOf } from './checks';
-import { requirementOf, withCleanCheck } from './requirement';
+import { brokenOrder } from './order';
+import { requirementOf, withCleanCheck, type IncidentFacts } from './requirement';
 import { claimResult, resultOf } from './results';
 import { untouchable } from './untouchable';
 import type { Claimed, Prepared, RunnerDeps } from './runner-types';
@@ -47,6 +48,8 @@ export interface GuardContext {
   readonly at: Date;
   readonly incident: Row<'incidents'>;
   readonly policy: Policy;
+  /** From SQL and this build's playbooks. */
+  readonly about: IncidentFacts;
   readonly killSwitch: boolean;
   /** Targets that left the incident with a detached alert. */
   readonly detached: ReadonlySet<string>;
@@ -90,7 +93,7 @@ export async function guardWave(
       verdicts.set(prepared.actionKey, await resume(context, prepared, claim, itemHash));
       continue;
     }
-    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey));
+    const outcome = await decide(context, prepared, itemHash, asked.get(prepared.actionKey), items);
     if (outcome.kind === 'ask') {
       if (context.ask) toAsk.push({ prepared, requirement: outcome.requirement, itemHash });
       else
@@ -146,6 +149,7 @@ async function decide(
   prepared: Prepared,
   itemHash: string,
   asked: ApprovalItemRow | undefined,
+  besides: readonly Prepared[],
 ): Promise<Decision> {
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
@@ -158,10 +162,16 @@ async function decide(
   const refused = refusalOf(prepared, deps.config.maintenance, at);
   if (refused !== undefined) return refuse(context, prepared, refused.status, refused.failure);
 
+  const early = await brokenOrder(tx, prepared, besides, deps.assets);
+  if (early !== undefined) {
+    const failure: Failure = { type: 'order_violation', message: early.message };
+    return early.waits ? hold(context, prepared, failure) : refuse(context, prepared, 'failed', failure);
+  }
+
   const requirement = await withCleanCheck(
     tx,
     prepared,
-    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at),
+    requirementOf(prepared, incident, context.policy, asked?.asked_at ?? at, context.about),
   );
   const forbidden = forbiddenBy(requirement);
   if (forbidden !== undefined) return refuse(context, prepared, forbidden.status, forbidden.failure);

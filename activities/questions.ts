@@ -46,7 +46,8 @@ export async function widenScope(
   return inTransaction(store, async (tx) => {
     const incident = await openIncident(tx, number);
     if (!(await newTellings(tx, number, [n])).has(n)) return { scope };
-    if (incident.mode !== 'drill') await knowEntities(tx, number, correlationKeys({ entities }, assets), at);
+    if (incident.mode !== 'drill')
+      await knowEntities(tx, number, correlationKeys({ entities, category: 'other' }, assets), at);
     const targets = targetKeys(scope);
     await appendJournal(tx, {
       incident: number,

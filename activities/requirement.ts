@@ -1,9 +1,13 @@
-import type { Policy, Requirement } from '../contracts/policy';
+import type { Policy, PolicyFacts, Requirement } from '../contracts/policy';
 import { requirementOn } from '../contracts/policy-target';
+import { SCANS, type ScanKind } from '../contracts/scans';
 import type { Mode } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import type { Prepared } from './runner-types';
+
+/** What the policy may look at beside the item and the row of its incident. */
+export type IncidentFacts = Pick<PolicyFacts, 'confidence' | 'incidentCategories' | 'authors' | 'heldRoles'>;
 
 const LEAD_OVERRIDE_SECONDS = 4 * 3600;
 
@@ -16,6 +20,7 @@ export function requirementOf(
   incident: Row<'incidents'>,
   policy: Policy,
   at: Date,
+  about: IncidentFacts,
 ): Requirement {
   const known = {
     action: prepared.spec.id,
@@ -23,6 +28,7 @@ export function requirementOf(
     severity: incident.severity,
     connectionTags: prepared.route.tags,
     at,
+    ...about,
   };
   return requirementOn(policy, known, prepared).requirement;
 }
@@ -40,45 +46,74 @@ export async function withCleanCheck(
   prepared: Prepared,
   requirement: Requirement,
 ): Promise<Requirement> {
-  const { lease } = prepared;
-  if (!prepared.item.onlyWhenClean || lease === undefined) return requirement;
-  const scan = await tx
+  const { lease, item } = prepared;
+  if (!item.onlyWhenClean || lease === undefined) return requirement;
+  let required = requirement;
+  for (const kind of item.cleanBy ?? DEFAULT_SCANS)
+    required = cleanCheck(required, await newestScan(tx, prepared, lease, kind), kind);
+  return required;
+}
+
+const DEFAULT_SCANS: readonly ScanKind[] = ['antivirus'];
+
+function newestScan(
+  tx: Tx,
+  prepared: Prepared,
+  lease: Row<'leases'>,
+  kind: ScanKind,
+): Promise<Scan | undefined> {
+  return tx
     .selectFrom('claims')
     .select(['outcome', 'input', 'output'])
     .where('incident', '=', prepared.wave.incident)
-    .where('action', '=', 'endpoint.scan_av')
+    .where('action', '=', SCANS[kind])
     .where('target_key', '=', lease.target_key)
     .where('state', '=', 'done')
     .where('created_at', '>=', lease.created_at)
     .orderBy('settled_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return cleanCheck(requirement, scan);
 }
 
 /**
  * A host goes back only when the newest scan since its containment is clean. Otherwise the requirement becomes a lead's,
  * who is told why.
  */
-export function cleanCheck(requirement: Requirement, scan: Scan | undefined): Requirement {
+export function cleanCheck(
+  requirement: Requirement,
+  scan: Scan | undefined,
+  kind: ScanKind = 'antivirus',
+): Requirement {
+  const name = kind === 'antivirus' ? 'scan' : `${kind} scan`;
   const whole = scan !== undefined && !('paths' in scan.input);
   if (whole && scan.outcome === 'succeeded' && scan.output?.['clean'] === true) return requirement;
   if (requirement.kind === 'never') return requirement;
   const why =
     scan === undefined
-      ? 'no scan that began since it was contained has ended'
+      ? `no ${name} that began since it was contained has ended`
       : whole
-        ? 'its newest scan is not clean'
-        : 'its newest scan looked at some folders only';
+        ? `its newest ${name} is not clean`
+        : `its newest ${name} looked at some folders only`;
   const asksLead =
     requirement.kind === 'approvals' &&
     requirement.groups.some(({ roles }) => roles.every((role) => role === 'lead'));
   if (asksLead) return { ...requirement, silence: 'deny', why: `${requirement.why}; ${why}` };
+  const others =
+    requirement.kind === 'approvals'
+      ? requirement.groups.filter(({ roles }) => !roles.includes('analyst') && !roles.includes('lead'))
+      : [];
   return {
     kind: 'approvals',
-    groups: [{ roles: ['lead'], count: 1 }],
+    // What the lead does not stand for stays asked: HR, the legal department, the owner.
+    groups: [{ roles: ['lead'], count: 1 }, ...others],
     timeoutSeconds: requirement.kind === 'approvals' ? requirement.timeoutSeconds : LEAD_OVERRIDE_SECONDS,
-    noSelfApproval: false,
+    noSelfApproval: requirement.kind === 'approvals' && requirement.noSelfApproval,
+    ...(requirement.kind === 'approvals' && requirement.authors !== undefined
+      ? { authors: requirement.authors }
+      : {}),
+    ...(requirement.kind === 'approvals' && requirement.owners !== undefined
+      ? { owners: requirement.owners }
+      : {}),
     why: `release in spite of this: ${why}`,
   };
 }

@@ -9,6 +9,7 @@ import { Policy } from '../contracts/policy';
 import type { Mode } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
+import { alertFacts } from '../store/policy-facts';
 import { restraints } from '../store/detach';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
@@ -93,6 +94,7 @@ export class WaveRunner {
         if (journal.length > 0) await appendJournal(tx, ...journal);
         return new Map<WaveItem, [Prepared, Verdict]>();
       }
+      const { playbook } = incident;
       const found = await guardWave(
         {
           deps: this.deps,
@@ -100,6 +102,10 @@ export class WaveRunner {
           at,
           incident,
           policy: await this.#policy(tx, incident.policy_version),
+          about: {
+            ...(await alertFacts(tx, incident.number)),
+            authors: playbook === null ? null : (this.deps.authorsOf?.(playbook) ?? null),
+          },
           ...(await restraints(tx, incident.number)),
           ask: input.ask,
           isInFlight: (key) => this.#inFlight.has(key),

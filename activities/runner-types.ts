@@ -18,6 +18,8 @@ export interface RunnerDeps {
   /** This process; claims carry it. A new one at every start. */
   readonly owner: string;
   readonly dataDir: string;
+  /** Authors of a playbook's version, by its `id@version`; undefined when this build has no such. */
+  readonly authorsOf?: (ref: string) => readonly string[] | undefined;
   readonly log: CallContext['log'];
   /** Named points at which chaos tests crash. */
   readonly at?: (point: CrashPoint, actionKey: string) => Promise<void>;

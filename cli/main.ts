@@ -9,6 +9,7 @@ import { channelCommands } from './commands/channels';
 import { incidentCommands } from './commands/incidents';
 import { peopleCommands } from './commands/people';
 import { policyCommands } from './commands/policy';
+import { questionCommands } from './commands/questions';
 import { playbookCommands } from './commands/playbooks';
 import { planCommand } from './commands/plans';
 import { demo } from './demo';
@@ -95,6 +96,7 @@ playbookCommands(program);
 planCommand(program);
 drillCommands(program);
 channelCommands(program);
+questionCommands(program);
 
 verb(
   program.command('journal').description('the journal'),

@@ -45,11 +45,12 @@ function detailsOf(step: PlanStep, requests: readonly PlannedRequest[]): string[
   const details: string[] = [];
   if (outcome === 'refused') details.push(guard.why);
   if (guard.requirement?.kind === 'approvals' && request !== undefined) {
-    const { groups, noSelfApproval } = guard.requirement;
+    const { groups, noSelfApproval, authors } = guard.requirement;
     const seats = groups.map(({ count, roles }) => `${String(count)} ${roles.join(' or ')}`).join(' and ');
     details.push(
       `asks ${seats}, within ${lasting(request.timeoutSeconds)} (request ${String(request.n)}): ${guard.requirement.why}` +
         (noSelfApproval ? '; not who starts it' : '') +
+        (authors === undefined ? '' : `; not ${authors.join(', ')}, who wrote the playbook`) +
         (outcome === 'done' ? '' : `; ${outcome}`),
     );
   }
@@ -142,6 +143,21 @@ function summaryText({ summary, requests, ends, killSwitch }: Plan): string[] {
   return lines;
 }
 
+/** What people are asked, and which way the playbook goes. */
+function questionsText({ questions, branches }: Plan): string[] {
+  return [
+    ...questions.flatMap(({ title, about, roles, people, withinSeconds, silence, assumed }) => [
+      '',
+      `Question: ${title}${about === '' ? '' : ` (${about})`}`,
+      `          asks ${roles.join(' or ')} (${people.length === 0 ? 'NOBODY can answer' : people.join(', ')}), within ${lasting(withinSeconds)}; ` +
+        (silence === 'wait' ? 'silence: the run waits' : 'silence gives the answer'),
+      `          the plan assumes ${JSON.stringify(assumed)}`,
+    ]),
+    ...(branches.length === 0 ? [] : ['']),
+    ...branches.map(({ title, taken }) => `Branch:   ${title} ${String(taken)}`),
+  ];
+}
+
 /** A plan for people, like a diff: one line a step with its signs, and a summary. */
 export function planText(plan: Plan): string[] {
   const stages = [...new Set(plan.steps.map(({ stage }) => stage))];
@@ -158,6 +174,7 @@ export function planText(plan: Plan): string[] {
         plan.requests,
       ),
     ),
+    ...questionsText(plan),
     ...summaryText(plan),
     '',
     LEGEND,

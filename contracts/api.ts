@@ -129,7 +129,14 @@ export type Detached = z.infer<typeof Detached>;
 
 export const Decided = z.object({
   decisionId: z.string(),
-  items: z.array(z.object({ itemHash: z.string(), status: z.enum(['recorded', 'repeated', 'too_late']) })),
+  items: z.array(
+    z.object({
+      itemHash: z.string(),
+      status: z.enum(['recorded', 'repeated', 'too_late']),
+      /** It is recorded and has no weight by itself: why, in words. */
+      doesNotCount: z.string().optional(),
+    }),
+  ),
 });
 
 /** A channel, and what has become of what it was to tell. */
@@ -206,7 +213,12 @@ export const DelegationInput = z
   })
   .strict();
 
-export const PlaybookView = z.object({ id: z.string(), version: z.number().int(), title: z.string() });
+export const PlaybookView = z.object({
+  id: z.string(),
+  version: z.number().int(),
+  title: z.string(),
+  authors: z.array(z.string()).readonly().optional(),
+});
 export type PlaybookView = z.infer<typeof PlaybookView>;
 
 export const ActionView = z.object({
@@ -243,6 +255,16 @@ export const PolicyQuestion = z.object({
   target: z.string().trim().min(1).max(1000),
   severity: z.coerce.number().int().min(1).max(5).default(3),
   mode: Mode.default('live'),
+  /** The incident's; not told when left out. */
+  confidence: z.coerce.number().int().min(0).max(100).optional(),
+  /** Of the incident's alerts: one, or several with commas. */
+  incidentCategory: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(CATEGORIES)).min(1))
+    .default(['other']),
+  /** `ransomware@1`, or the newest of `ransomware`: whose authors may not approve, where a rule says so. */
+  playbook: z.string().min(1).max(200).optional(),
   /** Now when left out. */
   at: z.iso.datetime({ offset: true }).optional(),
   /** Whose tags count; no tags when left out. */

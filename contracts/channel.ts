@@ -136,6 +136,7 @@ export function mayFillSeat(
 ): boolean {
   if (requirement.kind !== 'approvals') return false;
   if (requirement.noSelfApproval && askers.includes(person.id)) return false;
+  if (requirement.authors?.includes(person.id) === true) return false;
   return requirement.groups.some(({ roles }) => roles.some((role) => person.roles.includes(role)));
 }
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { Asset } from './assets';
-import { MaintenanceWindow } from './maintenance';
 import { bare, domainOf, domainOfMail, hostOfUrl } from './names';
+import { cronMistake } from './cron';
+import { MaintenanceWindow, Zone } from './maintenance';
 import { Policy } from './policy';
 import { Secret } from './secret';
-import { Role } from './values';
+import { Json, Role } from './values';
 
 /** A secret by reference: never the value itself in the file. */
 export const SecretRef = z.union([
@@ -150,6 +151,34 @@ function ownDomains({ publicUrl, people, assets }: Pick<Ours, 'publicUrl' | 'peo
     .map((domain) => Asset.parse({ id: domain, kind: 'domain', ambient: true }));
 }
 
+/** A drill that Temporal starts by the clock; see docs/safe-response.md. */
+export const ScheduledDrill = z
+  .object({
+    id,
+    /** `ransomware`, the newest version, or `ransomware@1`. */
+    playbook: z.string().min(1).max(200),
+    /** As `cordon drill` takes it; or a JSON file, by its path beside this configuration. */
+    alert: Json.optional(),
+    alertFile: z.string().min(1).optional(),
+    /** Id of a configured source, whose parser reads the alert. */
+    source: z.string().min(1).max(63).optional(),
+    /** Minute, hour, day of the month, month, day of the week. */
+    cron: z.string().superRefine((line, context) => {
+      const message = cronMistake(line);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }),
+    /** Of the cron line: `Europe/Berlin`. */
+    zone: Zone.default('UTC'),
+    /** The person in whose name it starts, who then is its starter; the schedule itself when left out. */
+    startedBy: z.string().min(1).max(63).optional(),
+    reason: z.string().trim().min(1).max(2000).default('a scheduled drill'),
+  })
+  .strict()
+  .refine(({ alert, alertFile }) => (alert === undefined) !== (alertFile === undefined), {
+    message: 'needs either alert or alertFile',
+    path: ['alert'],
+  });
+
 const Ours = z
   .object({
     connections: z.array(ConnectionConfig).default([]),
@@ -180,6 +209,7 @@ const Ours = z
     policy: Policy,
     budgets: z.array(BudgetConfig).default([]),
     maintenance: z.array(MaintenanceWindow).default([]),
+    drills: z.array(ScheduledDrill).max(50).default([]),
     leases: z
       .object({
         /** People are asked so long before a lease is due; by default an hour, or a tenth of its length where that is less. */

@@ -22,7 +22,7 @@ import {
   urlKey,
   urlOf,
 } from './names';
-import type { AccountRef, HostRef, PrincipalRef } from './values';
+import type { AccountRef, CloudKeyRef, HostRef, PrincipalRef } from './values';
 
 /** An alert that names half the estate is correlated by this many of its entities, names before addresses. */
 const MOST_KEYS = 500;
@@ -47,6 +47,10 @@ const principalsOf = ({ principals = [], keys = [] }: Alert['entities']): Princi
   ),
 ];
 
+/** Without keys of principals that many use. */
+const ownKeys = (keys: readonly CloudKeyRef[], assets: AssetIndex): CloudKeyRef[] =>
+  keys.filter(({ id, principal = id }) => !isAmbient(assets.principalsLike([id, principal])));
+
 /**
  * Keys of mail and cloud. A sender, a web address and a process are in many unrelated alerts: by these nothing is correlated. Nor by
  * a domain, unless the alert says that it is where the attacker commands from: content networks are in everything.
@@ -56,7 +60,7 @@ function otherKeys({ category, entities }: Named, assets: AssetIndex): string[] 
   const domains = category === 'command_and_control' ? entities.domains : [];
   return [
     ...messages.map(messageKey),
-    ...keys.filter(({ id }) => !isAmbient(assets.principalsLike([id]))).map(cloudKeyKey),
+    ...ownKeys(keys, assets).map(cloudKeyKey),
     ...principalsOf(entities)
       .filter(({ name }) => !isAmbient(assets.principalsLike([name])))
       .map(({ name }) => principalKey(name)),
@@ -197,7 +201,7 @@ function resolveOthers(
     ),
     messages: messages.map((message) => ({ ...message, id: messageId(message.id) })),
     senders: [...new Set(senders)].filter((sender) => assets.sendersLike(sender).length === 0),
-    keys: keys.filter(({ id }) => !isAmbient(assets.principalsLike([id]))),
+    keys: ownKeys(keys, assets),
     principals: principalsOf(entities).filter(({ name }) => !isAmbient(assets.principalsLike([name]))),
     buckets: buckets.filter((one) => assets.dataset(one)?.ambient !== true),
     processes:

@@ -42,6 +42,20 @@ export const DrillStarted = z.object({
 });
 export type DrillStarted = z.infer<typeof DrillStarted>;
 
+/** A drill that the configuration schedules. */
+export const ScheduledDrillView = z.object({
+  id: z.string(),
+  playbook: z.string(),
+  cron: z.string(),
+  zone: z.string(),
+  startedBy: z.string().nullable(),
+  /** When Temporal starts it next; null when it does not, or does not answer. */
+  nextAt: when.nullable(),
+  /** The incident of its newest run. */
+  last: z.string().nullable(),
+});
+export type ScheduledDrillView = z.infer<typeof ScheduledDrillView>;
+
 /** How people did in a drill. Seconds are since its start, those of a request since it was asked; null: it has not happened. */
 export const DrillReport = z.object({
   incident: z.string(),

@@ -18,6 +18,8 @@ export const ERROR_TYPES = {
   approval_denied: { retryable: false },
   approval_expired: { retryable: false },
   protected_asset: { retryable: false },
+  /** Something else has to be done first. */
+  order_violation: { retryable: false },
   budget_exceeded: { retryable: false },
   kill_switch: { retryable: true },
   circuit_open: { retryable: true },

@@ -54,6 +54,7 @@ export const JOURNAL_KINDS = [
   'attention_needed',
   'incident_closed',
   'incident_reopened',
+  'drill_scheduled',
   'circuit_opened',
   'circuit_closed',
   'kill_switch_on',

@@ -8,7 +8,10 @@ const WEEK = 7 * DAY;
 const SHIFT_MINUTES = 90;
 
 const Time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 22:00');
-const Zone = z.string().refine(isZone, 'no such time zone; expected an IANA name such as Europe/Berlin');
+/** An IANA name of a time zone. */
+export const Zone = z
+  .string()
+  .refine(isZone, 'no such time zone; expected an IANA name such as Europe/Berlin');
 
 function isZone(name: string): boolean {
   try {

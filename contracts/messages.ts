@@ -3,6 +3,7 @@ import { ActionId } from './actions';
 import { AlertView, Entities } from './alert';
 import { Failure } from './errors';
 import type { QuestionInput, QuestionState } from './question';
+import { SCAN_KINDS } from './scans';
 import { JsonObject, Mode, Phase, Severity, Target } from './values';
 
 /**
@@ -111,6 +112,8 @@ export const WaveItem = z.object({
   release: z.boolean().default(false),
   /** For a release: refuse while the newest scan of the host is not clean, unless a lead approves just that. */
   onlyWhenClean: z.boolean().default(false),
+  /** Which scans must be clean for that; the antivirus when left out. */
+  cleanBy: z.array(z.enum(SCAN_KINDS)).min(1).max(SCAN_KINDS.length).optional(),
   leaseSeconds: z
     .number()
     .int()
@@ -237,6 +240,8 @@ export interface CordonActivities {
   }): Promise<{ leases: number; lost: number; unleased: number; unread: number }>;
   /** Polls one source connection and stores what is new. */
   pollSource(input: { connection: string }): Promise<{ alerts: number }>;
+  /** Starts a scheduled drill; null where the one before it is open still. The same key is the same drill. */
+  startDrill(input: { drill: string; key: string }): Promise<{ incident: string | null }>;
 }
 
 /** What `maintenance` does: one activity each. */
@@ -246,6 +251,7 @@ export const MaintenanceInput = z.discriminatedUnion('task', [
   z.object({ task: z.literal('roll_back'), incident: z.string(), by: z.string(), reason: z.string() }),
   z.object({ task: z.literal('audit_leases'), audit: z.string().optional() }),
   z.object({ task: z.literal('poll_source'), connection: z.string() }),
+  z.object({ task: z.literal('start_drill'), drill: z.string() }),
 ]);
 export type MaintenanceInput = z.infer<typeof MaintenanceInput>;
 

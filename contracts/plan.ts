@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ActionId } from './actions';
 import { CordonError } from './errors';
 import { EscalationStep, Requirement } from './policy';
-import { Json, Mode, Phase, Severity, Target } from './values';
+import { Json, Mode, Phase, Role, Severity, Target } from './values';
 
 /** Raised when the form of a plan changes in a way that a reader of the old one would misread. */
 const PLAN_VERSION = 1;
@@ -144,6 +144,23 @@ const Radius = z.object({
 });
 export type Radius = z.infer<typeof Radius>;
 
+const PlannedQuestion = z.object({
+  afterSeconds: z.number().nonnegative(),
+  name: z.string(),
+  title: z.string(),
+  why: z.string(),
+  about: z.string(),
+  roles: z.array(Role),
+  withinSeconds: z.number().int().positive(),
+  /** What silence means: the run waits on, or goes on with its answer. */
+  silence: z.enum(['wait', 'answer']),
+  /** Ids of the active people who may answer. */
+  people: z.array(z.string()),
+  /** With which the plan goes on: what silence gives, else one that fits the form. */
+  assumed: z.record(z.string(), Json),
+});
+export type PlannedQuestion = z.infer<typeof PlannedQuestion>;
+
 /** What a playbook would do about an alert, to whom and in which order; foretold, with nothing done. */
 export const Plan = z.object({
   planVersion: z.literal(PLAN_VERSION),
@@ -157,6 +174,10 @@ export const Plan = z.object({
   alerts: z.array(z.object({ title: z.string(), severity: Severity, source: z.string() })),
   steps: z.array(PlanStep),
   requests: z.array(PlannedRequest),
+  /** What people are asked for information about, in order. */
+  questions: z.array(PlannedQuestion),
+  /** Which way the playbook goes where it decides, in order. */
+  branches: z.array(z.object({ title: z.string(), taken: z.union([z.boolean(), z.string()]) })),
   summary: z.object({
     effects: z.number().int(),
     reads: z.number().int(),

@@ -21,16 +21,31 @@ export interface PolicyTarget {
   mayBe: readonly Asset[];
 }
 
-/** What the policy requires of an item on a target, and the facts by which it does. Where it may be several assets, the most. */
+type Known = Omit<PolicyFacts, 'criticality' | 'targetTags' | 'owner'>;
+
+/** Confidences that an incident may have of which no alert tells one: one for each answer that a rule may give. */
+function confidencesOf({ rules }: Policy, { confidence }: Known): number[] {
+  if (confidence !== null) return [confidence];
+  const edges = rules.flatMap(({ when: { minConfidence = 0, maxConfidence = 100 } }) => [
+    minConfidence,
+    maxConfidence + 1,
+  ]);
+  return [...new Set([0, ...edges])].filter((edge) => edge <= 100);
+}
+
+/** What the policy requires of an item on a target, and the facts by which it does. Where it may be several assets,
+ * or no alert tells the confidence, the most. */
 export function requirementOn(
   policy: Policy,
-  known: Omit<PolicyFacts, 'criticality' | 'targetTags' | 'owner'>,
+  known: Known,
   { asset, mayBe }: PolicyTarget,
 ): { requirement: Requirement; facts: PolicyFacts } {
   return (asset === undefined ? [undefined, ...mayBe] : [asset])
-    .map((one) => {
+    .flatMap((one) => confidencesOf(policy, known).map((confidence) => ({ one, confidence })))
+    .map(({ one, confidence }) => {
       const facts: PolicyFacts = {
         ...known,
+        confidence,
         criticality: one?.criticality ?? 3,
         targetTags: one?.tags ?? [],
         owner: one?.owner,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTIONS, actionSpec, type ActionId } from './actions';
+import { CATEGORIES } from './alert';
 import type { Impact } from './actions/define';
 import { isWithin, TimeWindow, wallClock, windowText } from './policy-time';
 import { Mode, Role, Severity } from './values';
@@ -38,6 +39,9 @@ const ASKING = {
   breakGlass: z.array(Role).min(1).optional(),
 };
 
+/** Who may not approve: who started the run, or a declared author of the playbook's version. */
+const Barred = z.enum(['starter', 'author']);
+
 /** What an item needs before it may be done. All groups must be met, by different people. */
 export const Requirement = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none'), why: z.string() }),
@@ -50,11 +54,15 @@ export const Requirement = z.discriminatedUnion('kind', [
     noSelfApproval: z.boolean(),
     /** Who the `owner` of the roles is, by id. */
     owners: z.array(z.string()).optional(),
+    /** Authors of the playbook's version, by id, who may not approve. */
+    authors: z.array(z.string()).optional(),
     why: z.string(),
   }),
   z.object({ kind: z.literal('never'), why: z.string() }),
 ]);
 export type Requirement = z.infer<typeof Requirement>;
+
+const Confidence = z.number().int().min(0).max(100);
 
 const Match = z
   .object({
@@ -72,6 +80,11 @@ const Match = z
     minCriticality: z.number().int().optional(),
     minSeverity: Severity.optional(),
     maxSeverity: Severity.optional(),
+    /** Bounds of the incident's confidence, 0-100, both included; see `PolicyFacts.confidence`. */
+    minConfidence: Confidence.optional(),
+    maxConfidence: Confidence.optional(),
+    /** Any of these among the categories of the incident's alerts. */
+    incidentCategory: z.array(z.enum(CATEGORIES)).min(1).optional(),
     /** In any of these windows, by the moment at which the request was made. */
     time: z.array(TimeWindow).min(1).max(20).optional(),
   })
@@ -111,7 +124,10 @@ const Rule = z
           ...ASKING,
           /** In seconds: one number, or one by the incident's severity. */
           timeoutSeconds: z.union([seconds, BySeverity]),
-          noSelfApproval: z.boolean().default(false),
+          /** `true` is `['starter']`. */
+          noSelfApproval: z.union([z.boolean(), z.array(Barred).min(1)]).default(false),
+          /** `refuse`: while nobody holds any role of a group it is never done. When left out, such a policy does not start. */
+          unheld: z.literal('refuse').optional(),
         })
         .strict(),
     ]),
@@ -148,7 +164,20 @@ export interface PolicyFacts {
   at: Date;
   /** Id of the person who owns the target's asset. */
   owner?: string | undefined;
+  /**
+   * The incident's confidence: the highest that its attached alerts tell, 0-100. Null where none tells one: it may be any, and what
+   * asks for most holds (`requirementOn`).
+   */
+  confidence: number | null;
+  /** Categories of the incident's attached alerts; none once all were detached, and then no rule by category is about it. */
+  incidentCategories: readonly AlertCategory[];
+  /** Authors of the version of the playbook that runs; null where it is not known who they are. */
+  authors: readonly string[] | null;
+  /** Roles that active people hold; `owner` is nobody's. */
+  heldRoles: readonly Role[];
 }
+/** What an alert is about, in one word. */
+export type AlertCategory = (typeof CATEGORIES)[number];
 
 const meets = (wanted: readonly string[] | undefined, have: readonly string[]): boolean =>
   wanted === undefined || wanted.some((one) => have.includes(one));
@@ -207,6 +236,23 @@ const CONDITIONS: readonly Condition[] = [
     whyNot: (when, { severity }) => `the severity is ${severity}, above ${when.maxSeverity ?? 0}`,
   },
   {
+    holds: (when, { confidence }) =>
+      when.minConfidence === undefined || (confidence ?? 0) >= when.minConfidence,
+    whyNot: (when, { confidence }) =>
+      `the confidence is ${confidence ?? 'not told'}, below ${when.minConfidence ?? 0}`,
+  },
+  {
+    holds: (when, { confidence }) =>
+      when.maxConfidence === undefined || (confidence ?? 0) <= when.maxConfidence,
+    whyNot: (when, { confidence }) =>
+      `the confidence is ${confidence ?? 'not told'}, above ${when.maxConfidence ?? 0}`,
+  },
+  {
+    holds: (when, { incidentCategories }) => meets(when.incidentCategory, incidentCategories),
+    whyNot: (when, { incidentCategories }) =>
+      `the incident's alerts are about ${list(incidentCategories)}, not ${list(when.incidentCategory)}`,
+  },
+  {
     holds: (when, { at }) => when.time === undefined || when.time.some((window) => isWithin(window, at)),
     whyNot: (when, { at }) => {
       const windows = when.time ?? [];
@@ -216,15 +262,42 @@ const CONDITIONS: readonly Condition[] = [
   },
 ];
 
+/** Whether a rule keeps somebody from approving. */
+export const isBarred = (
+  noSelfApproval: boolean | readonly z.output<typeof Barred>[],
+  who: z.output<typeof Barred>,
+): boolean =>
+  typeof noSelfApproval === 'boolean' ? noSelfApproval && who === 'starter' : noSelfApproval.includes(who);
+
+/** Groups of which nobody holds any role. An owner is named by the asset, not by a role that is held. */
+export const unheldGroups = (groups: readonly ApprovalGroup[], held: readonly Role[]): ApprovalGroup[] =>
+  groups.filter(({ roles }) => !roles.some((role) => role === 'owner' || held.includes(role)));
+
 function requirementByRule({ name, when, require }: PolicyRule, facts: PolicyFacts): Requirement {
   if (require === 'none' || require === 'never') return { kind: require, why: name };
-  const { timeoutSeconds, breakGlass, ...asking } = require;
+  const { timeoutSeconds, breakGlass, noSelfApproval, unheld, ...asking } = require;
+  const missing = unheld === 'refuse' ? unheldGroups(asking.groups, facts.heldRoles) : [];
+  if (missing.length > 0)
+    return {
+      kind: 'never',
+      why: `${name}; nobody here is ${missing.map(({ roles }) => roles.join(' or ')).join(', nobody is ')}`,
+    };
+  const notByAuthor = isBarred(noSelfApproval, 'author');
+  if (notByAuthor && facts.authors === null)
+    return {
+      kind: 'never',
+      why: `${name}; the playbook's authors may not approve, and who they are is not known`,
+    };
   // What stays is done by one person alone only where the rule means just that.
   const inEmergency = breakGlass !== undefined && (!isFinal(facts.action) || when.actions !== undefined);
   return {
     kind: 'approvals',
     ...asking,
     ...(inEmergency ? { breakGlass } : {}),
+    noSelfApproval: isBarred(noSelfApproval, 'starter'),
+    ...(notByAuthor && facts.authors !== null && facts.authors.length > 0
+      ? { authors: [...facts.authors] }
+      : {}),
     timeoutSeconds:
       typeof timeoutSeconds === 'number'
         ? timeoutSeconds
@@ -326,21 +399,22 @@ interface Powers {
   mayBreakGlass: (vote: Vote) => boolean;
 }
 
-/** What votes can do here, by the roles with which they count. Where who asked for it may not approve, neither may their delegate. */
+/** What votes can do here, by the roles with which they count. Where who asked for it or an author may not approve, neither may their delegate. */
 function powersUnder(requirement: Approvals, askers: readonly string[]): Powers {
-  const { groups, veto, breakGlass, noSelfApproval } = requirement;
-  const notByAskers = noSelfApproval && askers.length > 0;
-  const isAskers = (vote: Vote): boolean => askers.includes(vote.person) || askers.includes(seatOf(vote));
+  const { groups, veto, breakGlass, noSelfApproval, authors = [] } = requirement;
+  const barred = [...authors, ...(noSelfApproval ? askers : [])];
+  const isBarredVote = (vote: Vote): boolean => barred.includes(vote.person) || barred.includes(seatOf(vote));
   const mayApprove = (vote: Vote): boolean =>
     groups.some(({ roles }) => roles.some((role) => vote.roles.includes(role))) &&
-    !(notByAskers && (isAskers(vote) || (!isOwn(vote) && vote.verdict === 'approve')));
+    !isBarredVote(vote) &&
+    !(barred.length > 0 && !isOwn(vote) && vote.verdict === 'approve');
   return {
     mayApprove,
     mayDeny: (vote) => mayApprove(vote) || vote.roles.some((role) => veto?.includes(role) === true),
     mayBreakGlass: (vote) =>
       isOwn(vote) &&
       vote.seat === undefined &&
-      !(notByAskers && isAskers(vote)) &&
+      !isBarredVote(vote) &&
       vote.roles.some((role) => breakGlass?.includes(role) === true),
   };
 }
@@ -401,9 +475,8 @@ export function hasWeight(requirement: Requirement, vote: Vote, askers: readonly
 /**
  * Whether the votes meet the requirement. One deny by somebody who might have approved, or who has a veto, denies the item; else
  * one person who may break the glass, and does, meets it.
- * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where who asked for it may not
- * approve (`askers`: who started the run, or brought something into it by hand), a channel that cannot prove who spoke does not
- * count either when there are such people.
+ * Approvers are assigned to groups by augmenting paths, so that who votes first does not matter. Where who asked for it (`askers`:
+ * who started the run, or brought something into it by hand) or an author may not approve, a channel that cannot prove who spoke does not count either when there is such a person.
  * A vote in the seat of somebody who delegated counts with that one's roles: a person has one vote, a seat is filled once, and
  * who decides in their own seat is not decided for.
  */
@@ -433,11 +506,47 @@ export function countAtExpiry(
 
 const HOUR = 3600;
 
-/** The policy that ships: read-only never asks, low impact asks one analyst, high impact one lead, irreversible two people. */
+/** Beside the rest: somebody of HR or the legal department. Put before the rules that don't look at the incident's category. */
+const withHrOrLegal = (
+  name: string,
+  impact: 'low' | 'high' | 'irreversible',
+  groups: ApprovalGroup[],
+  more: { timeoutSeconds: number; noSelfApproval?: boolean },
+): PolicyInput['rules'][number] => ({
+  name: `insider, ${name}`,
+  when: { incidentCategory: ['insider'], impact: [impact] },
+  require: { groups: [...groups, { roles: ['hr', 'legal'], count: 1 }], ...more, unheld: 'refuse' },
+});
+
+const INSIDER = [
+  withHrOrLegal(
+    'irreversible: two people, one of them a lead, and HR or legal',
+    'irreversible',
+    [
+      { roles: ['lead'], count: 1 },
+      { roles: ['analyst', 'lead'], count: 1 },
+    ],
+    { timeoutSeconds: 4 * HOUR, noSelfApproval: true },
+  ),
+  withHrOrLegal('high impact: one lead, and HR or legal', 'high', [{ roles: ['lead'], count: 1 }], {
+    timeoutSeconds: 4 * HOUR,
+  }),
+  withHrOrLegal(
+    'low impact: one analyst, and HR or legal',
+    'low',
+    [{ roles: ['analyst', 'lead'], count: 1 }],
+    {
+      timeoutSeconds: 8 * HOUR,
+    },
+  ),
+];
+
+/** The policy that ships: read-only never asks, low impact asks one analyst, high impact one lead, irreversible two people; about insiders HR or legal besides. */
 export const DEFAULT_POLICY: PolicyInput = {
   rules: [
     { name: 'reading changes nothing', when: { readOnly: true }, require: 'none' },
     { name: 'no impact', when: { impact: ['none'] }, require: 'none' },
+    ...INSIDER,
     {
       name: 'irreversible: two people, one of them a lead',
       when: { impact: ['irreversible'] },

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Json } from './values';
-import { JsonObject, Mode, Role } from './values';
+import { JsonObject, Mode, Role, type Json } from './values';
 
 const label = z.string().trim().min(1).max(300);
 
@@ -138,3 +137,12 @@ export const Answered = z.object({
   status: z.enum(['recorded', 'repeated']),
 });
 export type Answered = z.infer<typeof Answered>;
+
+/** A value as a person types it, in the type of its field; what does not fit stays text, so that the form can say so. */
+export function typedText(field: QuestionField | undefined, text: string): Json {
+  if (field?.type === 'boolean')
+    return text === 'true' || text === 'yes' ? true : text === 'false' || text === 'no' ? false : text;
+  if (field?.type === 'number')
+    return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+  return text;
+}

@@ -6,9 +6,14 @@ import ldap from './ldap';
 import linuxHost from './linux-host';
 import restic from './restic';
 import simulatedBackup from './simulated-backup';
+import simulatedCloud from './simulated-cloud';
 import simulatedEdr from './simulated-edr';
 import simulatedFirewall from './simulated-firewall';
 import simulatedIdentity from './simulated-identity';
+import simulatedMail from './simulated-mail';
+import simulatedManagement from './simulated-management';
+import simulatedMdm from './simulated-mdm';
+import simulatedTicketing from './simulated-ticketing';
 import smtp from './smtp';
 
 /** Every product that a connection can use, by the id that the configuration names. */
@@ -21,9 +26,14 @@ export const INTEGRATIONS: ReadonlyMap<string, Integration> = new Map(
     linuxHost,
     restic,
     simulatedBackup,
+    simulatedCloud,
     simulatedEdr,
     simulatedFirewall,
     simulatedIdentity,
+    simulatedMail,
+    simulatedManagement,
+    simulatedMdm,
+    simulatedTicketing,
     smtp,
   ].map((integration): [string, Integration] => [integration.id, integration as unknown as Integration]),
 );

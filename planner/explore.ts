@@ -23,6 +23,8 @@ export type Event =
       readonly title: string;
       readonly phase: Phase;
       readonly actions: readonly string[];
+      /** For how long what is contained is held, in seconds. */
+      readonly leases: readonly number[];
       readonly stage: number;
     }
   | {
@@ -127,8 +129,13 @@ function firstScanFinds({ action, occurrence, input }: WaveItem): Answer | undef
   return { output: { ...input, clean: false, findings, errors: [], engine: 'example' } };
 }
 
-/** One run along a route. */
-async function walk(playbook: Playbook, playbooks: readonly Playbook[], route: Route): Promise<Walk> {
+/** One run along a route. Undefined: it broke where a decision was taken against the facts, which no real run does. */
+async function walk(
+  playbook: Playbook,
+  playbooks: readonly Playbook[],
+  route: Route,
+): Promise<Walk | undefined> {
+  const against: string[] = [];
   const events: Event[] = [];
   const points: { taken: string; others: string[] }[] = [];
   const seen = new Map<string, { way: string; answer: JsonObject | undefined }>();
@@ -140,6 +147,7 @@ async function walk(playbook: Playbook, playbooks: readonly Playbook[], route: R
   };
   const branch = ({ title, fact, ways }: Decision): boolean | string => {
     const taken = at(ways.map(wayOf), wayOf(fact));
+    if (taken !== wayOf(fact)) against.push(title);
     events.push({ kind: 'decision', name: `decision:${title}`, title, way: taken });
     return ways.find((way) => wayOf(way) === taken) ?? fact;
   };
@@ -178,7 +186,8 @@ async function walk(playbook: Playbook, playbooks: readonly Playbook[], route: R
         const actions = [
           ...new Set(items.map(({ action, release }) => (release ? `undo ${action}` : action))),
         ];
-        events.push({ kind: 'group', name, title, phase, actions, stage });
+        const leases = [...new Set(items.flatMap(({ leaseSeconds }) => leaseSeconds ?? []))];
+        events.push({ kind: 'group', name, title, phase, actions, leases, stage });
       },
       onUpdate: ({ progress }) => {
         if (progress?.phase === 'monitoring')
@@ -186,6 +195,7 @@ async function walk(playbook: Playbook, playbooks: readonly Playbook[], route: R
       },
     });
   } catch (error) {
+    if (against.length > 0) return undefined;
     throw new CordonError(
       'rejected',
       `${playbook.ref} fails on an example: ${error instanceof Error ? error.message : String(error)}`,
@@ -211,7 +221,9 @@ export async function explore(playbook: Playbook, playbooks: readonly Playbook[]
   const known = new Set<string>(['[]']);
   while (open.length > 0 && runs.length < MOST_RUNS) {
     const route = open.shift() ?? [];
-    const { events, points } = await walk(playbook, playbooks, route);
+    const walked = await walk(playbook, playbooks, route);
+    if (walked === undefined) continue;
+    const { events, points } = walked;
     runs.push(events);
     const taken = events.flatMap((event) => ('way' in event ? [`${event.title} → ${event.way}`] : []));
     for (const way of new Set(taken)) ways.set(way, (ways.get(way) ?? 0) + 1);

@@ -21,6 +21,8 @@ export interface PlanFacts {
   readonly mode: Mode;
   readonly severity: number;
   readonly startedBy: string;
+  /** Authors of the version of the playbook. */
+  readonly authors: readonly string[];
   readonly policy: Policy;
   readonly policyVersion: string;
   readonly alerts: AlertView[];

@@ -1,7 +1,9 @@
 import type { AlertView } from '../contracts/alert';
+import { AssetIndex } from '../contracts/assets';
 import { CordonError } from '../contracts/errors';
 import type { Plan, PlanStep, Radius } from '../contracts/plan';
 import { matching, type Playbook } from '../workflows/kit/define-playbook';
+import { replyTo } from '../workflows/kit/lint';
 import { runVirtually, VirtualLimit, type VirtualRun } from '../workflows/kit/virtual-host';
 import type { PlanFacts } from './facts';
 import { Foreteller, PLAN_NUMBER } from './foreteller';
@@ -64,6 +66,8 @@ async function play(
         if (progress?.phase === 'monitoring') watches.push(atMs);
       },
       answer: (item, { group }) => seen.answer(item, group),
+      reply: ({ form }) => form.default ?? replyTo({ form }),
+      assets: new AssetIndex(facts.assets),
     });
     return { run, seen, watchesAtMs: watches[0] };
   } catch (error) {
@@ -99,6 +103,10 @@ function planOf(
     alerts: facts.alerts.map(({ title, severity, source }) => ({ title, severity, source })),
     steps,
     requests,
+    questions: run.questions.map((question) => questionOf(facts, question)),
+    branches: run.told.flatMap((one) =>
+      one.kind === 'branch' ? [{ title: one.title, taken: one.taken }] : [],
+    ),
     summary: summaryOf(facts, seen),
     ends: {
       how: run.stuck === null ? 'closed' : 'waits',
@@ -122,6 +130,25 @@ function planOf(
             `Request ${String(n)} (${title}) cannot be met by the people there are: it would run out${silence === 'allow' ? ', and silence allows it' : ''}.`,
         ),
     ],
+  };
+}
+
+function questionOf(
+  { people }: PlanFacts,
+  { form, about, atMs, answer }: VirtualRun['questions'][number],
+): Plan['questions'][number] {
+  const { name, title, why, roles, withinSeconds } = form;
+  return {
+    afterSeconds: atMs / 1000,
+    name,
+    title,
+    why,
+    about,
+    roles,
+    withinSeconds,
+    silence: form.default === null ? 'wait' : 'answer',
+    people: people.filter((one) => one.roles.some((role) => roles.includes(role))).map(({ id }) => id),
+    assumed: answer ?? {},
   };
 }
 

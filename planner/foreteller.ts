@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { ConnectionRegistry } from '../activities/connections';
 import { forbiddenBy, holdsOn, refusalOf, type Refusal } from '../activities/checks';
 import { prepareAction, releaseOf } from '../activities/prepare';
-import { cleanCheck, inRequests, requirementOf, type Scan } from '../activities/requirement';
+import {
+  cleanCheck,
+  inRequests,
+  requirementOf,
+  type IncidentFacts,
+  type Scan,
+} from '../activities/requirement';
 import type { Prepared } from '../activities/runner-types';
 import { actionSpec, type ActionCall } from '../contracts/actions';
 import { AssetIndex } from '../contracts/assets';
@@ -11,8 +17,11 @@ import { CordonError, type Failure } from '../contracts/errors';
 import { identify } from '../contracts/identity';
 import { defineIntegration, type Integration } from '../contracts/integration';
 import type { WaveInput, WaveItem } from '../contracts/messages';
+import { orderViolation, type Deed } from '../contracts/order-rules';
 import type { PlannedRequest, PlanStep } from '../contracts/plan';
 import { countAtExpiry, countVotes, isFinal, type Requirement, type Vote } from '../contracts/policy';
+import { SCANS } from '../contracts/scans';
+import { simulatedOutput } from '../contracts/simulated';
 import type { Target } from '../contracts/values';
 import type { Row } from '../store/schema';
 import type { Answer } from '../workflows/kit/virtual-host';
@@ -84,6 +93,16 @@ function incidentRow(facts: PlanFacts): Row<'incidents'> {
   };
 }
 
+function aboutIncident({ alerts, authors, people }: PlanFacts): IncidentFacts {
+  const told = alerts.flatMap(({ confidence }) => confidence ?? []);
+  return {
+    confidence: told.length === 0 ? null : Math.max(...told),
+    incidentCategories: [...new Set(alerts.map(({ category }) => category))],
+    authors,
+    heldRoles: [...new Set(people.flatMap(({ roles }) => roles))],
+  };
+}
+
 /** A refusal as a plan names it; what the guard refuses for another reason is no thing that a run may ask for. */
 const VERDICTS: Partial<Record<Failure['type'], Verdict>> = {
   approval_denied: 'never',
@@ -120,7 +139,9 @@ export class Foreteller {
   readonly #scans = new Map<string, { scan: Scan; n: number }>();
   readonly #usedAt: Map<string, number[]>;
   readonly #start: number;
+  readonly #deeds: Deed[] = [];
   readonly #askers: readonly string[];
+  readonly #about: IncidentFacts;
   #clock = 0;
 
   constructor(private readonly facts: PlanFacts) {
@@ -139,6 +160,7 @@ export class Foreteller {
     this.#start = Date.parse(facts.at);
     const starter = /^person:(.*)$/s.exec(facts.startedBy)?.[1];
     this.#askers = starter === undefined ? [] : [starter];
+    this.#about = aboutIncident(facts);
   }
 
   /** What becomes of an item of the wave that was last heard of. */
@@ -209,7 +231,7 @@ export class Foreteller {
         prepared = prepareAction(this.#known, wave, item, '', 'plan');
         others = this.#inForce(prepared)?.incidents ?? [];
       }
-      if (prepared !== undefined) judged = this.#judge(prepared, others, when.atMs);
+      if (prepared !== undefined) judged = this.#judge(prepared, others, when.atMs, wave);
     } catch (error) {
       if (!(error instanceof CordonError) && !(error instanceof z.ZodError)) throw error;
       const failure: Failure =
@@ -269,24 +291,42 @@ export class Foreteller {
   }
 
   /** The checks of the guard, with what configuration and policy say. */
-  #judge(prepared: Prepared, others: readonly string[], atMs: number): Judged {
+  #judge(prepared: Prepared, others: readonly string[], atMs: number, wave: WaveInput): Judged {
     if (prepared.lease !== undefined && (others.length > 0 || !prepared.lease.we_did_it))
       return { refused: undefined, why: 'only this incident lets go: the effect stays in force' };
     const refused = refusalOf(prepared, this.facts.maintenance, new Date(this.#start + atMs));
     if (refused !== undefined) return { refused, why: refused.failure.message };
+    const early = this.#tooEarly(prepared, wave);
+    if (early !== undefined) return { refused: early, why: early.failure.message };
     const requirement = this.#requirementOf(prepared, atMs);
     const forbidden = forbiddenBy(requirement);
     return { refused: forbidden, why: forbidden?.failure.message ?? requirement.why, requirement };
   }
 
+  /** That something else has to be done first. What is asked for beside it is done by then: here nothing takes time. */
+  #tooEarly({ item, spec, input }: Prepared, wave: WaveInput): Refusal | undefined {
+    if (item.release) return undefined;
+    const beside = wave.items.map((one): Deed => ({
+      action: one.action,
+      target: identify({ action: one.action, input: one.input } as ActionCall, this.#known.assets).target.key,
+      state: 'under_way',
+      output: null,
+    }));
+    const early = orderViolation({ action: spec.id, input }, [...this.#deeds, ...beside], this.#known.assets);
+    if (early === undefined || early.waits) return undefined;
+    return { status: 'failed', failure: { type: 'order_violation', message: early.message } };
+  }
+
   #requirementOf(prepared: Prepared, atMs: number): Requirement {
     const at = new Date(this.#start + atMs);
-    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at);
+    const requirement = requirementOf(prepared, this.#incident, this.facts.policy, at, this.#about);
     const { lease, item } = prepared;
     if (lease === undefined || !item.onlyWhenClean) return requirement;
     const since = this.#held.get(`${lease.action}|${lease.target_key}`)?.since ?? 0;
-    const newest = this.#scans.get(lease.target_key);
-    return cleanCheck(requirement, newest !== undefined && newest.n >= since ? newest.scan : undefined);
+    return (item.cleanBy ?? (['antivirus'] as const)).reduce((required, kind) => {
+      const newest = this.#scans.get(`${SCANS[kind]} ${lease.target_key}`);
+      return cleanCheck(required, newest !== undefined && newest.n >= since ? newest.scan : undefined, kind);
+    }, requirement);
   }
 
   #targetOf(prepared: Prepared | undefined, call: ActionCall): PlanStep['target'] {
@@ -428,12 +468,15 @@ export class Foreteller {
   #remember(one: Foretold, prepared: Prepared): void {
     const { spec, item, target, lease, route } = prepared;
     this.#clock += 1;
+    const said = simulatedOutput(item, this.facts.at);
+    this.#deeds.push({ action: spec.id, target: target.key, state: 'done', output: said });
     if (lease !== undefined) {
       this.#held.delete(`${lease.action}|${lease.target_key}`);
       return;
     }
     if (spec.id === 'endpoint.scan_av') {
-      const infected = this.facts.assume.includes('scan_infected') && !this.#scans.has(target.key);
+      const infected =
+        this.facts.assume.includes('scan_infected') && !this.#scans.has(`${spec.id} ${target.key}`);
       const output = {
         ...item.input,
         clean: !infected,
@@ -441,12 +484,16 @@ export class Foreteller {
         errors: [],
         engine: 'simulated',
       };
-      this.#scans.set(target.key, {
+      this.#scans.set(`${spec.id} ${target.key}`, {
         n: this.#clock,
         scan: { outcome: 'succeeded', input: item.input, output },
       });
       one.answer = { output: output };
       return;
+    }
+    if (spec.id === SCANS.vulnerability) {
+      const scan = { outcome: 'succeeded', input: item.input, output: said };
+      this.#scans.set(`${spec.id} ${target.key}`, { n: this.#clock, scan });
     }
     if (spec.inverse === null) return;
     const before = this.#inForce(prepared);

@@ -23,7 +23,7 @@ export interface PlannerDeps {
   >;
   integrations: ReadonlyMap<string, IntegrationFacts>;
   sources: ReadonlyMap<string, Source>;
-  playbooks: readonly { id: string; version: number; ref: string }[];
+  playbooks: readonly { id: string; version: number; ref: string; authors?: readonly string[] }[];
   /** Makes the plan of the facts. */
   foretell?: (facts: PlanFacts) => Promise<Plan>;
 }
@@ -33,10 +33,12 @@ function factsOf(deps: PlannerDeps, input: PlanInput, alerts: readonly Alert[], 
   const { config } = deps;
   const assets = new AssetIndex(config.assets);
   const [first] = alerts;
+  const playbook = playbookRef(input.playbook, deps.playbooks);
   return {
     ...configFacts(config, deps.integrations),
     at: state.at.toISOString(),
-    playbook: playbookRef(input.playbook, deps.playbooks),
+    playbook,
+    authors: deps.playbooks.find(({ ref }) => ref === playbook)?.authors ?? [],
     mode: 'live',
     severity: Math.max(...alerts.map(({ severity }) => severity)),
     startedBy: `source:${first?.source ?? ''}`,

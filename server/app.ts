@@ -42,6 +42,7 @@ export interface AppDeps {
     | 'correlation'
     | 'connections'
     | 'budgets'
+    | 'drills'
   >;
   sources: ReadonlyMap<string, Source>;
   playbooks: readonly PlaybookView[];
@@ -49,6 +50,8 @@ export interface AppDeps {
   plan: (input: PlanInput) => Promise<Plan>;
   /** All ways through a playbook. */
   graph: (playbook: string) => Promise<PlaybookGraph>;
+  /** When a scheduled drill starts next, ISO 8601; null when it is not known. */
+  nextDrillAt?: (drill: string) => Promise<string | null>;
   witness: () => SealWitness | undefined;
   /** The channels that tell people, and what tells them; none where this process tells nobody. */
   connected?: ReadonlyMap<string, ConnectedChannel>;
@@ -141,6 +144,7 @@ export function createApp(deps: AppDeps): Express {
     plan: deps.plan,
     graph: deps.graph,
     readAlerts: (sent, now) => alertsOf(sent, config.sources, deps.sources, now.getTime()),
+    nextDrillAt: deps.nextDrillAt,
     witness: deps.witness,
     channels: config.channels,
     notifier,

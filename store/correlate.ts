@@ -6,7 +6,7 @@ import { drillTitle } from '../contracts/drill';
 import { noteAsker } from './askers';
 import { appendJournal, type NewEntry } from './journal';
 import { enqueue } from './outbox';
-import type { Row } from './schema';
+import type { ManualRequest, Row } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
 export interface CorrelateOptions {
@@ -205,8 +205,9 @@ async function joinIncident(
       update: row.incident === incident.number,
       ...(row.requested === null ? {} : { reason: row.requested.reason }),
     };
-    if (row.requested !== null) await noteAsker(tx, incident.number, row.requested.person, at);
-    const actor = row.requested === null ? `source:${row.data.source}` : `person:${row.requested.person}`;
+    const asker = row.requested?.person;
+    if (typeof asker === 'string') await noteAsker(tx, incident.number, asker, at);
+    const actor = row.requested === null ? `source:${row.data.source}` : whoAsked(row.requested);
     entries.push({ incident: incident.number, at, actor, kind: 'alert_joined', data });
   }
   for (const other of others) {
@@ -355,6 +356,10 @@ export function signalAgain(store: Store): Promise<number> {
   });
 }
 
+/** A person, or the schedule that started a drill in nobody's name. */
+const whoAsked = ({ person, schedule = '' }: ManualRequest): string =>
+  person === null ? `schedule:${schedule}` : `person:${person}`;
+
 async function openIncident(
   tx: Tx,
   group: Pending[],
@@ -402,7 +407,7 @@ async function openIncident(
       severity: worst.row.data.severity,
       policy_version: options.policyVersion,
       playbook: requested?.playbook ?? null,
-      started_by: requested === null ? `source:${worst.row.data.source}` : `person:${requested.person}`,
+      started_by: requested === null ? `source:${worst.row.data.source}` : whoAsked(requested),
       opened_at: at,
       updated_at: at,
       last_alert_at: at,

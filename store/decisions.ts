@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { randomUUID } from 'node:crypto';
 import { actionSpec, type ActionId } from '../contracts/actions';
 import type { DecisionInput } from '../contracts/approval';
-import { channelMayDecide, countVotes, hasWeight, Requirement } from '../contracts/policy';
+import { channelMayDecide, countVotes, hasWeight, Requirement, type Vote } from '../contracts/policy';
+import { whyNoWeight } from '../contracts/vote-weight';
 import type { Role } from '../contracts/values';
 import { askersOf } from './askers';
 import { canonicalHash } from './canonical';
@@ -27,8 +28,15 @@ export interface Voice {
   };
 }
 
+/** What became of a decision on one item. `doesNotCount`: it is recorded, and has no weight by itself; why, in words. */
+export interface DecidedItem {
+  itemHash: string;
+  status: 'recorded' | 'repeated' | 'too_late';
+  doesNotCount?: string;
+}
+
 export type DecisionAnswer =
-  | { kind: 'recorded'; items: { itemHash: string; status: 'recorded' | 'repeated' | 'too_late' }[] }
+  | { kind: 'recorded'; items: DecidedItem[] }
   | { kind: 'not_found' }
   | { kind: 'plan_changed'; planHash: string }
   | { kind: 'unknown_item'; itemHash: string }
@@ -235,7 +243,34 @@ export async function recordDecision(
       if (typeof seats === 'string') return { kind: 'no_seat', why: seats };
       await storeDecision(tx, request, input, voice, { items: hashes, seats, content }, at);
     }
-    return { kind: 'recorded', items: answers };
+    return { kind: 'recorded', items: await weighed(tx, request, input.decisionId, answers, wanted) };
+  });
+}
+
+/** With what has no weight marked, by the roles, the seat and the voice that were stored: also a repeat says so. */
+async function weighed(
+  tx: Tx,
+  { id, incident }: Pick<Row<'approval_requests'>, 'id' | 'incident'>,
+  decisionId: string,
+  answers: readonly DecidedItem[],
+  items: readonly Asked[],
+): Promise<DecidedItem[]> {
+  const askers = await askersOf(tx, incident);
+  const rows = await tx
+    .selectFrom('decisions')
+    .select(['item_hash', 'person', 'roles', 'verdict', 'voice', 'seat_of'])
+    .where('decision_id', '=', decisionId)
+    .where('request_id', '=', id)
+    .execute();
+  return answers.map((answer) => {
+    const row = rows.find(({ item_hash }) => item_hash === answer.itemHash);
+    const item = items.find(({ item_hash }) => item_hash === answer.itemHash);
+    if (row === undefined || item === undefined) return answer;
+    const { person, voice, seat_of: seat } = row;
+    const verdict = row.verdict as Vote['verdict'];
+    const vote = { person, roles: row.roles as Role[], verdict, voice, ...(seat === null ? {} : { seat }) };
+    const why = whyNoWeight(Requirement.parse(item.requirement), vote, askers);
+    return why === undefined ? answer : { ...answer, doesNotCount: why };
   });
 }
 

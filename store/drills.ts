@@ -4,12 +4,44 @@ import { drillConnection } from '../contracts/drill';
 import type { Json } from '../contracts/values';
 import { canonicalHash, storableJson } from './canonical';
 import { openDrill, type CorrelateOptions } from './correlate';
-import type { NewEntry } from './journal';
+import { appendJournal, type NewEntry } from './journal';
 import { dropHolder, markReleased } from './leases';
 import type { ManualRequest } from './schema';
 import { inTransaction, type Store, type Tx } from './store';
 
 const KEEP_MS = 7 * 24 * 3_600_000;
+
+/** What stands for a person in the source of a scheduled drill's alerts. No person's id has a slash. */
+const scheduled = (id: string): string => `schedule/${id}`;
+
+/** The newest incident of a scheduled drill. */
+export async function lastDrillOf({ db }: Store, schedule: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('alerts')
+    .select('incident')
+    .where('source', '=', `drill:${scheduled(schedule)}`)
+    .where('incident', 'is not', null)
+    .orderBy('received_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.incident ?? null;
+}
+
+/** The open incident of a scheduled drill, unless it is the one of this key. */
+export async function openDrillOf({ db }: Store, schedule: string, key: string): Promise<string | undefined> {
+  const source = `drill:${scheduled(schedule)}`;
+  const row = await db
+    .selectFrom('alerts')
+    .innerJoin('incidents', 'number', 'incident')
+    .innerJoin('deliveries', 'deliveries.id', 'alerts.delivery_id')
+    .select('number')
+    .where('alerts.source', '=', source)
+    .where('status', '=', 'open')
+    .where('delivery_key', '<>', `${source}:${key}`)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.number;
+}
 
 /** What a person has drilled. */
 export interface DrillOrder {
@@ -30,7 +62,7 @@ export function startDrill(
   { alerts, raw, requested, key = randomUUID() }: DrillOrder,
   options: CorrelateOptions,
 ): Promise<{ kind: 'started'; incident: string; repeated: boolean } | { kind: 'reused' }> {
-  const source = `drill:${requested.person}`;
+  const source = `drill:${requested.schedule === undefined ? (requested.person ?? '') : scheduled(requested.schedule)}`;
   const asked = storableJson(raw);
   return inTransaction(store, async (tx) => {
     const at = await store.now();
@@ -78,7 +110,12 @@ export function startDrill(
       .where('id', '=', delivery)
       .execute();
     const members = rows.map(({ id, data }) => ({ id, data, incident: null, received_at: at, requested }));
-    return { kind: 'started', incident: await openDrill(tx, members, options, at), repeated: false };
+    const incident = await openDrill(tx, members, options, at);
+    if (requested.schedule !== undefined) {
+      const data = { schedule: requested.schedule, inTheNameOf: requested.person, reason: requested.reason };
+      await appendJournal(tx, { incident, at, actor: 'cordon', kind: 'drill_scheduled', data });
+    }
+    return { kind: 'started', incident, repeated: false };
   });
 }
 

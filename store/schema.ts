@@ -37,9 +37,12 @@ export interface Alerts {
 }
 /** What a person asked for beside the alert itself. */
 export interface ManualRequest {
-  person: string;
+  /** Null where a schedule started it in nobody's name. */
+  person: string | null;
   playbook: string | null;
   reason: string;
+  /** The scheduled drill that it is. */
+  schedule?: string;
 }
 export interface Incidents {
   number: string;

@@ -1,4 +1,4 @@
-import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
+import { ApplicationFailure, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
 import { MaintenanceInput } from '../contracts/messages';
 import type { CordonActivities } from '../contracts/messages';
@@ -31,5 +31,8 @@ export async function maintenance(untrusted: unknown): Promise<unknown> {
       return activities.auditLeases({ audit: data.audit });
     case 'poll_source':
       return polling.pollSource({ connection: data.connection });
+    case 'start_drill':
+      // Each time of a schedule is a workflow of its own: tried again, it starts no second drill.
+      return activities.startDrill({ drill: data.drill, key: workflowInfo().workflowId });
   }
 }

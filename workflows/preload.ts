@@ -19,6 +19,7 @@ import * as errors from '../contracts/errors';
 import * as messages from '../contracts/messages';
 import * as names from '../contracts/names';
 import * as question from '../contracts/question';
+import * as scans from '../contracts/scans';
 import * as values from '../contracts/values';
 
 /**
@@ -54,6 +55,7 @@ const SHARED: readonly object[] = [
   messages,
   names,
   question,
+  scans,
   values,
 ];
 for (const shared of SHARED) Object.freeze(shared);

@@ -13,3 +13,9 @@ export const PLAYBOOKS: readonly Playbook[] = [
   phishing,
   dataExfiltration,
 ];
+
+/** Authors of a playbook's version, none where it names none; undefined when there is no such version. */
+export function authorsOf(ref: string): readonly string[] | undefined {
+  const playbook = PLAYBOOKS.find((one) => one.ref === ref);
+  return playbook === undefined ? undefined : (playbook.authors ?? []);
+}

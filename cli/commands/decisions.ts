@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 250;
 type Verdict = 'approve' | 'deny' | 'withdraw';
 type Deciding = Common & { reason?: string; item?: string[]; for?: string };
 interface Decided {
-  items: { itemHash: string; status: string }[];
+  items: { itemHash: string; status: string; doesNotCount?: string }[];
 }
 
 /** Says of a request that nothing real comes of it. */
@@ -33,6 +33,14 @@ function decide(
     ...(seat === undefined ? {} : { for: seat }),
     ...(planHash === undefined ? {} : { planHash }),
   });
+}
+
+/** Says of what was recorded that it has no weight, and why. */
+function muteText(items: Decided['items']): string {
+  const mute = items.flatMap(({ doesNotCount }) => doesNotCount ?? []);
+  return mute.length === 0
+    ? ''
+    : ` Recorded; ${String(mute.length)} of them do not count: ${[...new Set(mute)].join('; ')}.`;
 }
 
 /** Decides what an incident waits for, item by item as it is shown. An incident that has just begun is given time to ask. */
@@ -108,7 +116,7 @@ export function approvalCommands(program: Command): void {
       tell(
         options,
         { items },
-        `${verdict}: ${String(taken)} item(s)${late === 0 ? '' : `; ${String(late)} were settled before`}.`,
+        `${verdict}: ${String(taken)} item(s)${late === 0 ? '' : `; ${String(late)} were settled before`}.${muteText(items)}`,
       );
     });
   }

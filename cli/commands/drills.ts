@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import type { DrillReport, DrillStarted } from '../../contracts/drill';
+import type { DrillReport, DrillStarted, ScheduledDrillView } from '../../contracts/drill';
 import { alertIn } from '../alert-file';
 import { api } from '../api';
 import { demoAlert } from '../demo';
-import { say, sayJson, tell, verb, type Common } from '../output';
+import { say, sayJson, show, tell, verb, type Common } from '../output';
 
 interface DrillOptions extends Common {
   alert?: string;
@@ -59,6 +59,20 @@ export function drillCommands(program: Command): void {
         `DRILL ${started.incident} runs ${started.playbook}. How it goes: cordon drill report ${started.incident}`,
       );
     });
+  verb(program, 'drills', 'the drills that the configuration schedules, and when each starts next').action(
+    async (options: Common) => {
+      const found = await api<{ items: ScheduledDrillView[] }>('GET', '/drills');
+      show(options, found, ['drill', 'playbook', 'cron', 'zone', 'next', 'last', 'started by'], (one) => [
+        one.id,
+        one.playbook,
+        one.cron,
+        one.zone,
+        one.nextAt ?? 'not known',
+        one.last ?? '',
+        one.startedBy ?? 'the schedule',
+      ]);
+    },
+  );
   verb(
     drill,
     'report <number>',

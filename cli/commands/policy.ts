@@ -3,7 +3,15 @@ import type { PolicyExplanation } from '../../contracts/api';
 import { api } from '../api';
 import { say, sayJson, verb, type Common } from '../output';
 
-type Asked = Common & { severity?: string; mode?: string; at?: string; connection?: string };
+type Asked = Common & {
+  severity?: string;
+  confidence?: string;
+  incidentCategory?: string;
+  playbook?: string;
+  mode?: string;
+  at?: string;
+  connection?: string;
+};
 
 const names = (people: readonly { name: string; id: string }[]): string =>
   people.length === 0
@@ -32,6 +40,8 @@ function* linesOf(found: PolicyExplanation): Generator<string> {
       yield `Asked: ${String(count)} of ${roles.join(' or ')}: ${names(people)}${lent.join('')}`;
     }
     if (requirement.noSelfApproval) yield 'Not by who started the incident.';
+    if (requirement.authors !== undefined)
+      yield `Not by who wrote the playbook: ${requirement.authors.join(', ')}.`;
     if (requirement.veto !== undefined) yield `Veto: ${names(found.veto)}`;
     for (const { afterSeconds, people = [], channels = [] } of requirement.escalation ?? [])
       yield `After ${span(afterSeconds)} it is told to ${[...people, ...channels].join(', ')}.`;
@@ -50,6 +60,9 @@ export function policyCommands(program: Command): void {
     'what it would ask for, of whom, and by which rule',
   )
     .option('--severity <n>', 'of the incident, 1 informational to 5 critical')
+    .option('--confidence <n>', 'of the incident, 0 to 100; not told when left out')
+    .option('--incident-category <words>', 'of its alerts, with commas: insider,malware; other when left out')
+    .option('--playbook <id>', 'whose authors count')
     .addOption(new Option('--mode <mode>').choices(['plan', 'drill', 'live']))
     .option('--at <time>', 'as if it were then, for example 2026-05-01T03:00:00+02:00; now when left out')
     .option('--connection <id>', 'whose tags count; none when left out')

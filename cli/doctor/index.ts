@@ -8,6 +8,8 @@ import { INTEGRATIONS } from '../../integrations';
 import { SOURCES } from '../../sources';
 import type { Schema } from '../../store/schema';
 import { BadEnvironment, readEnv, type Settings } from '../../temporal-config/env';
+import { PLAYBOOKS } from '../../workflows/registry';
+import { resolveDrills } from '../up/check-drills';
 import { BadConfig, checkConfig, readConfigFile } from '../up/load-config';
 import { examine, type Finding } from './finding';
 import { sanity } from './sanity';
@@ -61,9 +63,11 @@ function withSimulated(raw: unknown): unknown {
 function loadConfig(settings: Settings, env: NodeJS.ProcessEnv): { config?: Config; items: Finding[] } {
   const { configFile } = settings;
   try {
-    const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS };
+    const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS, playbooks: PLAYBOOKS };
     const raw = withSimulated(readConfigFile(configFile));
     const config = checkConfig(raw, configFile, known, withDemoSecret(env, settings.dataDir));
+    const { mistakes } = resolveDrills(config, configFile, PLAYBOOKS);
+    if (mistakes.length > 0) throw new BadConfig(configFile, mistakes);
     const counts = `${String(config.connections.length)} connections, ${String(config.sources.length)} sources, ${String(config.people.length)} people`;
     return { config, items: [{ status: 'ok', what: 'configuration', detail: `${configFile}: ${counts}` }] };
   } catch (error) {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../contracts/config';
-import { countVotes } from '../../contracts/policy';
+import { countVotes, unheldGroups } from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
 import type { Finding } from './finding';
 
@@ -14,11 +14,17 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   if (typeof one.require === 'string')
     return ok(what, one.require === 'none' ? 'asks nobody' : 'never allowed');
   const { groups } = one.require;
-  const missing = groups.filter(
-    ({ roles }) => !people.some((person) => person.roles.some((role) => roles.includes(role))),
+  const missing = unheldGroups(
+    groups,
+    people.flatMap((person) => person.roles),
   );
   if (missing.length > 0) {
     const roles = missing.map((group) => group.roles.join(' or ')).join(', ');
+    if (one.require.unheld === 'refuse')
+      return ok(
+        what,
+        `nobody is ${roles}: what it is about is refused until somebody in people has the role`,
+      );
     return {
       status: 'broken',
       what,
@@ -27,7 +33,12 @@ function rule(one: Rule, people: readonly { id: string; roles: readonly Role[] }
   }
   const everybody = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
   const needed = groups.reduce((sum, { count }) => sum + count, 0);
-  if (countVotes({ kind: 'approvals', why: '', ...one.require, timeoutSeconds: 1 }, everybody) !== 'met')
+  if (
+    countVotes(
+      { kind: 'approvals', why: '', groups, noSelfApproval: false, timeoutSeconds: 1 },
+      everybody,
+    ) !== 'met'
+  )
     return {
       status: 'warning',
       what,

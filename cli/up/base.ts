@@ -7,9 +7,11 @@ import type { CallContext } from '../../contracts/integration';
 import { INTEGRATIONS } from '../../integrations';
 import { SOURCES } from '../../sources';
 import { isDatabaseAway, openStore, type Store } from '../../store/store';
+import { PLAYBOOKS } from '../../workflows/registry';
 import type { Settings } from '../../temporal-config/env';
 import type { Cleanups } from './cleanups';
-import { checkConfig, readConfigFile } from './load-config';
+import { resolveDrills } from './check-drills';
+import { BadConfig, checkConfig, readConfigFile } from './load-config';
 import type { Say } from './log';
 
 const AGAIN_MS = 1_000;
@@ -65,7 +67,9 @@ export function loadConfig(
   settings: Pick<Settings, 'configFile'>,
   { raw = readConfigFile(settings.configFile), env = {} }: { raw?: unknown; env?: NodeJS.ProcessEnv } = {},
 ): { config: Config; assets: AssetIndex } {
-  const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS };
+  const known = { integrations: INTEGRATIONS, sources: SOURCES, channels: CHANNELS, playbooks: PLAYBOOKS };
   const config = checkConfig(raw, settings.configFile, known, { ...env, ...process.env });
-  return { config, assets: new AssetIndex(config.assets) };
+  const { drills, mistakes } = resolveDrills(config, settings.configFile, PLAYBOOKS);
+  if (mistakes.length > 0) throw new BadConfig(settings.configFile, mistakes);
+  return { config: { ...config, drills }, assets: new AssetIndex(config.assets) };
 }

@@ -1,9 +1,22 @@
 import type { Config } from '../../contracts/config';
-import { asksOwner, countVotes, type PolicyRule, type Requirement } from '../../contracts/policy';
+import {
+  asksOwner,
+  countVotes,
+  isBarred,
+  unheldGroups,
+  type PolicyRule,
+  type Requirement,
+} from '../../contracts/policy';
 import type { Role } from '../../contracts/values';
 import { PERMISSIONS } from '../../server/auth/authenticate';
 
 type Person = Pick<Config['people'][number], 'id' | 'roles'>;
+/** A playbook's version, and who wrote it. */
+export interface Authored {
+  readonly ref: string;
+  readonly authors?: readonly string[];
+}
+
 type Asking = Exclude<PolicyRule['require'], string>;
 
 const MAY_START: readonly Role[] = PERMISSIONS.start;
@@ -26,12 +39,18 @@ function reach(
 }
 
 /** Why the people there are can never give what a rule asks for, whoever owns the target and whoever started the run. */
-function lockOut(require: Asking, people: readonly Person[], owners: readonly string[]): string | undefined {
+function lockOut(
+  require: Asking,
+  people: readonly Person[],
+  owners: readonly string[],
+  playbooks: readonly Authored[],
+): string | undefined {
   const { groups } = require;
-  const unheld = groups.filter(
-    ({ roles }) =>
-      !roles.includes('owner') && !people.some((one) => one.roles.some((r) => roles.includes(r))),
+  const unheld = unheldGroups(
+    groups,
+    people.flatMap(({ roles }) => roles),
   );
+  if (unheld.length > 0 && require.unheld === 'refuse') return undefined;
   if (unheld.length > 0)
     return `nobody is ${unheld.map(({ roles }) => wordsOf(roles)).join(', nobody is ')}: give somebody in people the role`;
   const votes = people.map(({ id, roles }) => ({ person: id, roles, verdict: 'approve' as const }));
@@ -40,15 +59,27 @@ function lockOut(require: Asking, people: readonly Person[], owners: readonly st
     const requirement: Requirement = {
       kind: 'approvals',
       why: '',
-      ...require,
+      groups,
       timeoutSeconds: 1,
+      noSelfApproval: isBarred(require.noSelfApproval, 'starter'),
       ...(owner === undefined ? {} : { owners: [owner] }),
     };
     const whose = owner === undefined ? '' : ` where ${owner} is the owner`;
     if (countVotes(requirement, votes) !== 'met')
       return `it needs ${String(needed)} different people${whose}, and those there are can never fill every seat: add people, or ask for fewer`;
-    if (!require.noSelfApproval) continue;
+    const written = isBarred(require.noSelfApproval, 'author') ? playbooks : [];
+    for (const { ref, authors = [] } of written)
+      if (countVotes({ ...requirement, authors: [...authors] }, votes) !== 'met')
+        return `it needs ${String(needed)} different people${whose}, and without ${authors.join(', ')}, who wrote ${ref} and may then not approve, the others can never fill every seat: add people, or take author out of noSelfApproval`;
+    if (!requirement.noSelfApproval) continue;
     const starters = people.filter(({ roles }) => roles.some((role) => MAY_START.includes(role)));
+    for (const { ref, authors = [] } of written) {
+      const both = starters.find(
+        ({ id }) => countVotes({ ...requirement, authors: [...authors] }, votes, [id]) !== 'met',
+      );
+      if (both !== undefined && countVotes(requirement, votes, [both.id]) === 'met')
+        return `it needs ${String(needed)} different people${whose}, and when ${both.id} started the incident and ${authors.join(', ')} wrote ${ref}, who may then not approve, the others can never fill every seat: add people, or ask for fewer`;
+    }
     const alone = starters.find(({ id }) => countVotes(requirement, votes, [id]) !== 'met');
     if (alone !== undefined)
       return `it needs ${String(needed)} different people${whose}, and when ${alone.id} started the incident, who may then not approve, the others can never fill every seat: add people, or take noSelfApproval away`;
@@ -73,7 +104,7 @@ function ownerless(rule: PolicyRule, require: Asking, config: Config): string | 
     : undefined;
 }
 
-function mistakesOf(rule: PolicyRule, config: Config): string[] {
+function mistakesOf(rule: PolicyRule, config: Config, playbooks: readonly Authored[]): string[] {
   const { require } = rule;
   if (typeof require === 'string') return [];
   const found: string[] = [];
@@ -107,13 +138,13 @@ function mistakesOf(rule: PolicyRule, config: Config): string[] {
   const owners = asksOwner(require)
     ? [...new Set(reach(rule, config.assets).assets.flatMap(({ owner }) => owner ?? []))]
     : [];
-  const locked = without ?? lockOut(require, config.people, owners);
+  const locked = without ?? lockOut(require, config.people, owners, playbooks);
   return locked === undefined ? found : [...found, locked];
 }
 
 /** Why a policy cannot be kept by the people, channels and assets of its configuration: each mistake with its rule. */
-export function policyMistakes(config: Config): string[] {
+export function policyMistakes(config: Config, playbooks: readonly Authored[] = []): string[] {
   return config.policy.rules.flatMap((rule) =>
-    mistakesOf(rule, config).map((mistake) => `policy rule "${rule.name}": ${mistake}`),
+    mistakesOf(rule, config, playbooks).map((mistake) => `policy rule "${rule.name}": ${mistake}`),
   );
 }

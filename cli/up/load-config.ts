@@ -5,7 +5,7 @@ import { ACTIONS } from '../../contracts/actions';
 import type { ChannelKind } from '../../contracts/channel';
 import { Config, SecretRef } from '../../contracts/config';
 import { Secret } from '../../contracts/secret';
-import { policyMistakes } from './check-policy';
+import { policyMistakes, type Authored } from './check-policy';
 
 const MIN_SIGNING_SECRET = 32;
 
@@ -24,6 +24,8 @@ export class BadConfig extends Error {
 export interface Known {
   /** Integration id → its schema and actions. */
   integrations: ReadonlyMap<string, { config: z.ZodType; actions: readonly string[] }>;
+  /** The versions of playbooks that this build has. */
+  playbooks?: readonly (Authored & { readonly id: string; readonly version: number })[];
   /** Source id → its schema. */
   sources: ReadonlyMap<string, { config: z.ZodType }>;
   /** Kind of channel → its schema, and what its secrets are for. */
@@ -66,7 +68,11 @@ export function checkConfig(
     return part;
   };
   const resolved = resolveSecrets(config, 'config') as Config;
-  mistakes.push(...duplicates(config), ...unknownReferences(config), ...policyMistakes(config));
+  mistakes.push(
+    ...duplicates(config),
+    ...unknownReferences(config),
+    ...policyMistakes(config, known.playbooks),
+  );
   for (const [index, connection] of resolved.connections.entries()) {
     const at = `connections.${String(index)} (${connection.id})`;
     const integration = known.integrations.get(connection.use);
@@ -164,6 +170,7 @@ function duplicates(config: Config): string[] {
     'assets',
     'budgets',
     'maintenance',
+    'drills',
   ] as const) {
     const seen = new Set<string>();
     for (const { id } of config[list]) {

@@ -1,9 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startFakeBackup } from '../../integrations/simulated-backup/fake';
+import { startFakeCloud } from '../../integrations/simulated-cloud/fake';
 import { startFakeEdr } from '../../integrations/simulated-edr/fake';
 import { startFakeFirewall } from '../../integrations/simulated-firewall/fake';
 import { startFakeIdentity } from '../../integrations/simulated-identity/fake';
+import { startFakeMail } from '../../integrations/simulated-mail/fake';
+import { startFakeManagement } from '../../integrations/simulated-management/fake';
+import { startFakeMdm } from '../../integrations/simulated-mdm/fake';
+import { startFakeTicketing } from '../../integrations/simulated-ticketing/fake';
 
 type Start = (stateFile: string) => Promise<{ url: string; stop(): Promise<void> }>;
 
@@ -16,6 +21,11 @@ const PRODUCTS: Readonly<Record<string, Start>> = {
   simulated_backup: (stateFile) =>
     startFakeBackup({ seed: { enrolUnknown: true, workMs: WORK_MS }, stateFile }),
   simulated_firewall: (stateFile) => startFakeFirewall({ stateFile }),
+  simulated_mail: (stateFile) => startFakeMail({ stateFile }),
+  simulated_cloud: (stateFile) => startFakeCloud({ stateFile }),
+  simulated_mdm: (stateFile) => startFakeMdm({ stateFile }),
+  simulated_management: (stateFile) => startFakeManagement({ seed: { workMs: WORK_MS }, stateFile }),
+  simulated_ticketing: (stateFile) => startFakeTicketing({ stateFile }),
 };
 
 interface RawConnection {

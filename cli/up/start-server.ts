@@ -15,6 +15,7 @@ import { readWitness } from '../../store/seals';
 import { PLAYBOOKS } from '../../workflows/registry';
 import type { Base } from './base';
 import { letPeopleIn } from './people';
+import { nextDrillAt } from './schedules';
 
 /** How long requests that are under way may take to end when the process is told to stop. */
 const DRAIN_MS = 5_000;
@@ -51,7 +52,7 @@ export async function startServer(
     store,
     config,
     sources: SOURCES,
-    playbooks: PLAYBOOKS.map(({ id, version, title }) => ({ id, version, title })),
+    playbooks: PLAYBOOKS.map(({ id, version, title, authors = [] }) => ({ id, version, title, authors })),
     plan: createPlanner({
       store,
       config,
@@ -60,6 +61,7 @@ export async function startServer(
       playbooks: PLAYBOOKS,
     }),
     graph: createGraphs(PLAYBOOKS),
+    nextDrillAt: (drill) => nextDrillAt(client, drill),
     witness: () => readWitness(settings.dataDir),
     connected,
     notifier,

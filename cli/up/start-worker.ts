@@ -13,6 +13,7 @@ import { createClientOn, temporalOptions, type TemporalTarget } from '../../temp
 import { isTemporalAway } from '../../temporal-config/errors';
 import { setUpNamespace } from '../../temporal-config/namespace';
 import { createWorker } from '../../temporal-config/worker';
+import { authorsOf } from '../../workflows/registry';
 import { pauseUnless, type Base } from './base';
 import { schedule } from './schedules';
 import { startSealing } from './sealing';
@@ -48,7 +49,16 @@ export async function startWorker(
   }));
   cleanups.add(() => connections.close());
   const { close, ...activities } = createActivities(
-    { store, config, assets, connections, owner: randomUUID(), dataDir: settings.dataDir, log },
+    {
+      store,
+      config,
+      assets,
+      connections,
+      owner: randomUUID(),
+      dataDir: settings.dataDir,
+      authorsOf,
+      log,
+    },
     currentActivity,
   );
   cleanups.add(close);

@@ -159,10 +159,10 @@ const REFUSALS: Partial<Record<FaultMode, number>> = {
 export async function startFakeServer<S>(options: FakeOptions<S>): Promise<FakeServer<S>> {
   const { routes, stateFile } = options;
   const faults = new Faults();
-  const { state, ledger } = readState<S>(stateFile) ?? {
-    state: structuredClone(options.seed),
-    ledger: { applied: {}, requests: {} },
-  };
+  const kept = readState<S>(stateFile);
+  // What an older version has written may lack what a newer one keeps.
+  const state: S = { ...structuredClone(options.seed), ...kept?.state };
+  const ledger: Ledger = kept?.ledger ?? { applied: {}, requests: {} };
   const count = (book: Record<string, number>, action: string, target: string): void => {
     const key = `${action} ${target}`;
     book[key] = (book[key] ?? 0) + 1;

@@ -6,7 +6,16 @@ import {
   type FakeServer,
   type FakeTools,
 } from '../kit/fake-server';
-import { HEALTH_PATH, requireToken } from '../kit/simulated';
+import {
+  artefact,
+  emptyProduct,
+  isInForce,
+  productRoutes,
+  productTick,
+  type Behaviour,
+  type ProductState,
+} from '../kit/fake-product';
+import { requireToken } from '../kit/simulated';
 import type { Device, DeviceAction, DeviceFile } from './schemas';
 
 export interface FakeDevice extends Device {
@@ -16,11 +25,9 @@ export interface FakeDevice extends Device {
 }
 type FakeAction = DeviceAction & { device: string; due: number; body: Record<string, unknown> };
 
-export interface EdrState {
+export interface EdrState extends ProductState {
   /** Unknown hosts get a device when they are first looked for; for demos whose alerts name anybody. */
   enrolUnknown: boolean;
-  /** How long a scan and a triage take. */
-  workMs: number;
   devices: FakeDevice[];
   actions: FakeAction[];
 }
@@ -159,8 +166,64 @@ const tell = (kind: DeviceAction['kind']): FakeRoute<EdrState> => [
   },
 ];
 
+const named = (state: EdrState, hostname: string): FakeDevice | undefined =>
+  state.devices.find((device) => device.hostname.toLowerCase() === hostname);
+
+const collected = (what: string) => (state: EdrState, hostname: string) => ({
+  artefacts: [
+    artefact(`${hostname}-${what}.json`, {
+      hostname,
+      suspended: Object.keys(state.effects['suspend_process'] ?? {}),
+      files: (named(state, hostname)?.files ?? []).map(({ path }) => path),
+    }),
+  ],
+});
+
+/** What is told to processes, to the fleet, and what is collected. */
+const BEHAVIOUR: Behaviour<EdrState> = {
+  product: 'EDR',
+  knows: (state, target) =>
+    state.enrolUnknown ||
+    /^[0-9a-f]{64}$/.test(target) ||
+    named(state, target.split('/')[0] ?? '') !== undefined,
+  offlineUntil: (state, machine) => named(state, machine)?.offline_until ?? 0,
+  refuses(state, verb, target, { path, sha256 }) {
+    const file = named(state, target.split('/')[0] ?? '')?.files.find((one) => one.path === path);
+    const hasChanged =
+      verb === 'delete_file' && sha256 !== undefined && file !== undefined && file.sha256 !== sha256;
+    return hasChanged ? 'the file has changed' : undefined;
+  },
+  effects: {
+    kill_process: () => ({}),
+    suspend_process: () => ({}),
+    block_hash: () => ({}),
+    delete_file(state, target, { path }) {
+      const device = named(state, target.split('/')[0] ?? '');
+      if (device !== undefined) device.files = device.files.filter((file) => file.path !== path);
+      return {};
+    },
+  },
+  jobs: {
+    collect_memory: collected('memory'),
+    collect_disk: collected('disk'),
+    collect_logs: collected('logs'),
+    hunt_hash(state, sha256) {
+      const having = state.devices.filter(({ files }) =>
+        files.some((file) => file.sha256 === sha256 && file.quarantine_id === null),
+      );
+      return {
+        hosts: having.map(({ hostname }) => ({ name: hostname })),
+        asked: state.devices.length,
+        silent: state.devices.filter(({ online }) => !online).length,
+      };
+    },
+  },
+};
+
+/** Whether a file of this hash may run on the fleet. */
+export const mayRun = (state: EdrState, sha256: string): boolean => !isInForce(state, 'block_hash', sha256);
+
 const routes: readonly FakeRoute<EdrState>[] = [
-  ['GET', HEALTH_PATH, () => ({ status: 200, body: { product: 'EDR' } })],
   [
     'GET',
     '/api/v1/devices',
@@ -195,6 +258,7 @@ const routes: readonly FakeRoute<EdrState>[] = [
     },
   ],
   ...(Object.keys(PERFORM) as DeviceAction['kind'][]).map(tell),
+  ...productRoutes(BEHAVIOUR),
 ];
 
 export interface FakeEdr extends FakeServer<EdrState> {
@@ -209,11 +273,14 @@ export async function startFakeEdr(
   const { port, seed, stateFile } = options;
   const fake = await startFakeServer<EdrState>({
     port,
-    seed: { enrolUnknown: false, workMs: 0, devices: [], actions: [], ...seed },
+    seed: { ...emptyProduct(), enrolUnknown: false, devices: [], actions: [], ...seed },
     stateFile,
     routes,
     guard: requireToken,
-    tick,
+    tick(state, now, tools) {
+      tick(state, now, tools);
+      productTick(BEHAVIOUR)(state, now, tools);
+    },
   });
   return {
     ...fake,

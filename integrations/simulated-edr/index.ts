@@ -1,3 +1,4 @@
+import type { ActionId } from '../../contracts/actions';
 import { CordonError } from '../../contracts/errors';
 import {
   defineIntegration,
@@ -8,6 +9,7 @@ import {
 } from '../../contracts/integration';
 import type { HostRef } from '../../contracts/values';
 import { SimulatedConfig, simulatedClient, simulatedHealth } from '../kit/simulated';
+import { productHandlers } from '../kit/simulated-product';
 import { EdrClient } from './client';
 import type { DeviceAction } from './schemas';
 
@@ -181,6 +183,20 @@ function reads(client: EdrClient): Handlers {
   };
 }
 
+/** What it does in the shape that simulated products have in common. */
+const COMMON: readonly ActionId[] = [
+  'endpoint.delete_file',
+  'endpoint.kill_process',
+  'endpoint.suspend_process',
+  'endpoint.resume_process',
+  'endpoint.block_hash',
+  'endpoint.unblock_hash',
+  'endpoint.collect_memory',
+  'endpoint.collect_disk',
+  'endpoint.collect_logs',
+  'endpoint.hunt_hash',
+];
+
 /** Contains hosts and files, scans, and collects evidence at an EDR that is only pretended. */
 export default defineIntegration({
   id: 'simulated_edr',
@@ -195,12 +211,18 @@ export default defineIntegration({
     'endpoint.quarantine_file',
     'endpoint.restore_file',
     'endpoint.collect_triage',
+    ...COMMON,
   ],
   connect(config) {
     const http = simulatedClient(config, 'simulated EDR');
     const client = new EdrClient(http);
     return {
-      handlers: { ...isolation(client), ...files(client), ...reads(client) },
+      handlers: {
+        ...isolation(client),
+        ...files(client),
+        ...reads(client),
+        ...productHandlers(http, 'simulated EDR', COMMON),
+      },
       check: (signal) => simulatedHealth(http, signal),
       close: () => http.close(),
     };

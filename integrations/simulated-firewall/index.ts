@@ -1,15 +1,32 @@
+import type { ActionId } from '../../contracts/actions';
 import { defineIntegration, type CallContext, type Probe } from '../../contracts/integration';
 import { SimulatedConfig, simulatedClient, simulatedHealth } from '../kit/simulated';
+import { productHandlers } from '../kit/simulated-product';
 import { FirewallClient } from './client';
 
-/** Blocks addresses at a firewall that is only pretended. */
+/** What it does in the shape that simulated products have in common. */
+const COMMON: readonly ActionId[] = [
+  'network.block_domain',
+  'network.unblock_domain',
+  'network.block_url',
+  'network.unblock_url',
+  'network.segment_host',
+  'network.unsegment_host',
+  'network.measure_traffic',
+  'network.rate_limit',
+  'network.lift_rate_limit',
+  'network.redirect_traffic',
+  'network.restore_traffic',
+];
+
+/** Blocks addresses, domains and traffic at a firewall that is only pretended. */
 export default defineIntegration({
   id: 'simulated_firewall',
   title: 'Simulated firewall',
   docs: 'https://d3fend.mitre.org/technique/d3f:InboundTrafficFiltering/',
   simulated: true,
   config: SimulatedConfig,
-  actions: ['network.block_ip', 'network.unblock_ip'],
+  actions: ['network.block_ip', 'network.unblock_ip', ...COMMON],
   connect(config) {
     const http = simulatedClient(config, 'simulated firewall');
     const client = new FirewallClient(http);
@@ -19,6 +36,7 @@ export default defineIntegration({
     };
     return {
       handlers: {
+        ...productHandlers(http, 'simulated firewall', COMMON),
         'network.block_ip': {
           permissions: ['blocks:write'],
           probe: ({ ip }, context) => read(ip, context, 'blocked'),

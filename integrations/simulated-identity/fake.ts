@@ -1,12 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { startFakeServer, type FakeReply, type FakeRoute, type FakeServer } from '../kit/fake-server';
-import { HEALTH_PATH, requireToken } from '../kit/simulated';
+import { accountName } from '../../contracts/assets';
+import type { JsonObject } from '../../contracts/values';
+import {
+  artefact,
+  emptyProduct,
+  productRoutes,
+  productTick,
+  type Behaviour,
+  type ProductState,
+} from '../kit/fake-product';
+import { requireToken } from '../kit/simulated';
 import type { User } from './schemas';
 
-export interface IdentityState {
+/** A rule of a mailbox. */
+export interface InboxRule {
+  id: string;
+  name: string;
+  suspicious: boolean;
+  definition: JsonObject;
+}
+
+/** What an account has beside its password, by its name without a domain. */
+export interface Holdings {
+  groups: string[];
+  factors: string[];
+  grants: string[];
+  rules: InboxRule[];
+}
+
+export interface IdentityState extends ProductState {
   /** Unknown logins get an account when they are first looked for; for demos whose alerts name anybody. */
   enrolUnknown: boolean;
   users: User[];
+  holdings: Record<string, Partial<Holdings>>;
 }
 
 /** An account as a directory holds it before anything has happened. */
@@ -27,8 +54,56 @@ const change = (action: string, apply: Change): FakeRoute<IdentityState> => [
   },
 ];
 
+const of = <K extends keyof Holdings>(state: IdentityState, name: string, what: K): Holdings[K] =>
+  state.holdings[name]?.[what] ?? [];
+const keep = (state: IdentityState, name: string, holdings: Partial<Holdings>): void => {
+  state.holdings[name] = { ...state.holdings[name], ...holdings };
+};
+
+/** What an account has, what is taken from it, and what comes back. */
+const BEHAVIOUR: Behaviour<IdentityState> = {
+  product: 'identity provider',
+  knows: (state, name) => state.enrolUnknown || state.users.some(({ login }) => accountName(login) === name),
+  effects: {
+    require_mfa_registration(state, name) {
+      const removed = of(state, name, 'factors');
+      keep(state, name, { factors: [] });
+      return { removed };
+    },
+    reduce_privileges(state, name) {
+      const removed = of(state, name, 'groups');
+      keep(state, name, { groups: [] });
+      return { removed };
+    },
+    remove_inbox_rules(state, name, { only }) {
+      const isMeant = ({ id, suspicious }: InboxRule): boolean =>
+        Array.isArray(only) ? only.includes(id) : suspicious;
+      const rules = of(state, name, 'rules');
+      keep(state, name, { rules: rules.filter((rule) => !isMeant(rule)) });
+      return { rules: rules.filter(isMeant).map((rule) => ({ ...rule })) };
+    },
+  },
+  ended(state, verb, name, { detail }) {
+    const back = detail as { removed?: string[]; rules?: InboxRule[] };
+    if (verb === 'reduce_privileges') keep(state, name, { groups: back.removed ?? [] });
+    if (verb === 'remove_inbox_rules')
+      keep(state, name, { rules: [...of(state, name, 'rules'), ...(back.rules ?? [])] });
+  },
+  jobs: {
+    reset_password: () => ({}),
+    revoke_oauth_grants(state, name) {
+      const applications = of(state, name, 'grants');
+      keep(state, name, { grants: [] });
+      return { applications };
+    },
+    export_inbox_rules(state, name) {
+      const rules = of(state, name, 'rules').map((rule) => ({ ...rule }));
+      return { rules, artefacts: [artefact(`${name}-inbox-rules.json`, { name, rules })] };
+    },
+  },
+};
+
 const routes: readonly FakeRoute<IdentityState>[] = [
-  ['GET', HEALTH_PATH, () => ({ status: 200, body: { product: 'identity provider' } })],
   [
     'GET',
     '/api/v1/users',
@@ -68,6 +143,7 @@ const routes: readonly FakeRoute<IdentityState>[] = [
     if (revoked > 0) applied();
     return { status: 200, body: { revoked } };
   }),
+  ...productRoutes(BEHAVIOUR),
 ];
 
 /** Starts the simulated identity provider on loopback. */
@@ -77,9 +153,10 @@ export function startFakeIdentity(
   const { port, seed, stateFile } = options;
   return startFakeServer({
     port,
-    seed: { enrolUnknown: false, users: [], ...seed },
+    seed: { ...emptyProduct(), enrolUnknown: false, users: [], holdings: {}, ...seed },
     stateFile,
     routes,
     guard: requireToken,
+    tick: productTick(BEHAVIOUR),
   });
 }

@@ -1,12 +1,26 @@
+import type { ActionId } from '../../contracts/actions';
 import { defineIntegration, type CallContext, type Probe } from '../../contracts/integration';
 import type { AccountRef } from '../../contracts/values';
 import { SimulatedConfig, simulatedClient, simulatedHealth } from '../kit/simulated';
+import { productHandlers } from '../kit/simulated-product';
 import { IdentityClient } from './client';
 
 const withToken = (account: AccountRef, lockId: unknown) => ({
   account,
   ...(typeof lockId === 'string' ? { token: lockId } : {}),
 });
+
+/** What it does in the shape that simulated products have in common. */
+const COMMON: readonly ActionId[] = [
+  'identity.reset_password',
+  'identity.require_mfa_registration',
+  'identity.reduce_privileges',
+  'identity.restore_privileges',
+  'identity.revoke_oauth_grants',
+  'identity.export_inbox_rules',
+  'identity.remove_inbox_rules',
+  'identity.restore_inbox_rules',
+];
 
 /** Disables accounts and ends sessions at an identity provider that is only pretended. */
 export default defineIntegration({
@@ -15,7 +29,7 @@ export default defineIntegration({
   docs: 'https://d3fend.mitre.org/technique/d3f:AccountLocking/',
   simulated: true,
   config: SimulatedConfig,
-  actions: ['identity.disable_account', 'identity.enable_account', 'identity.revoke_sessions'],
+  actions: ['identity.disable_account', 'identity.enable_account', 'identity.revoke_sessions', ...COMMON],
   connect(config) {
     const http = simulatedClient(config, 'simulated identity');
     const client = new IdentityClient(http);
@@ -25,6 +39,7 @@ export default defineIntegration({
     };
     return {
       handlers: {
+        ...productHandlers(http, 'simulated identity', COMMON),
         'identity.disable_account': {
           permissions: ['users:read', 'users:write'],
           probe: ({ account }, context) => read(account, context, false),

@@ -13,7 +13,7 @@ import { approvalRequests } from '../../store/read-models';
 import type { Store } from '../../store/store';
 import { Problem } from '../problem';
 import { decideThrough } from './channel-decision';
-import type { Decided } from './decide';
+import { withoutWeight, type Decided } from './decide';
 import { hookRequest, parseJson } from './hook-request';
 
 const WHISPER_TIMEOUT_MS = 10_000;
@@ -131,8 +131,12 @@ async function takeDecision(
     return;
   }
   deps.wake();
-  if (statusOf('too_late') > 0)
-    whisper(`${String(statusOf('recorded'))} recorded; ${String(statusOf('too_late'))} came too late.`);
+  const late = statusOf('too_late');
+  const mute = withoutWeight(decided);
+  if (late > 0 || mute !== undefined) {
+    const said = `${String(statusOf('recorded'))} recorded${late > 0 ? `; ${String(late)} came too late` : ''}.`;
+    whisper(mute === undefined ? said : `${said} ${mute}`);
+  }
 }
 
 async function decideAsMeant(

@@ -16,6 +16,7 @@ import type { Store } from '../../store/store';
 import { requireOwnSite } from '../auth/session';
 import { Problem } from '../problem';
 import { decideThrough, spokenFor } from './channel-decision';
+import { withoutWeight } from './decide';
 import { html, NOTHING, page, table } from './html';
 import { plainError } from './plain-error';
 import { drillMark, mark } from './start-view';
@@ -149,6 +150,7 @@ export function confirmPages(
     const recorded = decided.items.filter(({ status }) => status === 'recorded').length;
     if (recorded === 0) throw gone('It was used: it decides once.');
     wake();
+    const mute = withoutWeight(decided);
     const late = decided.items.filter(({ status }) => status === 'too_late').length;
     response.type('html').send(
       page(
@@ -156,7 +158,8 @@ export function confirmPages(
         html`<h1>Recorded</h1>
           <p>
             ${verdict === 'approve' ? 'Approved' : 'Denied'}:
-            ${recorded}${late > 0 ? `; ${String(late)} came too late` : ''}. You can close this page.
+            ${recorded}${late > 0 ? `; ${String(late)} came too late` : ''}. ${mute ?? NOTHING} You can close
+            this page.
           </p>`,
       ),
     );

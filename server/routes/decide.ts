@@ -1,11 +1,28 @@
-import { recordDecision, type Decided as Decision, type Voice } from '../../store/decisions';
+import {
+  recordDecision,
+  type Decided as Decision,
+  type DecidedItem,
+  type Voice,
+} from '../../store/decisions';
 import type { Store } from '../../store/store';
 import { Problem } from '../problem';
 
 /** What of a decision was recorded. */
 export interface Decided {
   decisionId: string;
-  items: { itemHash: string; status: 'recorded' | 'repeated' | 'too_late' }[];
+  items: DecidedItem[];
+}
+
+/** What of a decision has no weight, in words for who made it; undefined when all that was recorded has. */
+export function withoutWeight({ items }: Decided): string | undefined {
+  const mute = items.filter(({ doesNotCount }) => doesNotCount !== undefined);
+  if (mute.length === 0) return undefined;
+  const reasons = [...new Set(mute.flatMap(({ doesNotCount }) => doesNotCount ?? []))].join('; ');
+  const which =
+    mute.length === items.length
+      ? 'It does not count'
+      : `${String(mute.length)} of ${String(items.length)} do not count`;
+  return `${which}: ${reasons}.`;
 }
 
 /** Records a decision by whatever way it came; what cannot be recorded is a problem. One path for API, page and channels. */

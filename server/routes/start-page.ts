@@ -1,14 +1,19 @@
 import express, { Router } from 'express';
 import { z } from 'zod';
+import { typedText } from '../../contracts/question';
+import type { JsonObject } from '../../contracts/values';
 import { personOfToken } from '../../store/people';
+import { listQuestions } from '../../store/questions';
 import { readKillSwitch } from '../../store/kill-switch';
 import { approvalRequests, containments, incidentList } from '../../store/read-models';
 import type { Store } from '../../store/store';
 import { requirePermission } from '../auth/authenticate';
 import { cookieOptions, requireOwnSite, requireSession, SESSION_COOKIE, sessionOf } from '../auth/session';
+import { answer } from './answer';
 import { decide } from './decide';
 import { html, STYLE } from './html';
 import { plainError } from './plain-error';
+import { fieldName } from './question-view';
 import { loginPage, startView } from './start-view';
 
 const LIST = 50;
@@ -27,6 +32,10 @@ const Decision = z.object({
   reason: z.string().trim().max(2000).optional(),
 });
 
+const Answer = z
+  .object({ csrf: z.string(), question: z.string().min(1).max(100), answerId: z.uuid() })
+  .catchall(z.unknown());
+
 /**
  * `/`: incidents, what waits for a decision, and what is in force, for a browser without scripts. A person logs in with an API
  * token; each decision is a plain form and goes the same way as one of the API.
@@ -42,15 +51,16 @@ export function startPage(store: Store, wake: () => void): Router {
       response.type('html').send(loginPage());
       return;
     }
-    const [incidents, approvals, leases, killSwitch] = await Promise.all([
+    const [incidents, approvals, leases, killSwitch, questions] = await Promise.all([
       incidentList(store, { limit: LIST }),
       approvalRequests(store, { status: 'open' }),
       containments(store, false),
       readKillSwitch(store),
+      listQuestions(store, { status: 'open' }),
     ]);
     response
       .type('html')
-      .send(startView(session, { incidents: incidents.items, approvals, leases, killSwitch }));
+      .send(startView(session, { incidents: incidents.items, approvals, leases, killSwitch, questions }));
   });
   router.post('/login', form, async (request, response) => {
     requireOwnSite(request);
@@ -78,6 +88,23 @@ export function startPage(store: Store, wake: () => void): Router {
     wake();
     response.redirect(303, '/');
   });
-  router.use(['/login', '/logout', '/decide'], plainError(html`<p><a href="/">Back</a></p>`));
+  router.post('/answer', form, async (request, response) => {
+    const body = (request.body ?? {}) as { csrf?: unknown };
+    const { person } = await requireSession(store, request, body.csrf);
+    requirePermission(person, 'answer');
+    const { question: id, answerId, csrf: _csrf, ...rest } = Answer.parse(body);
+    const [question] = await listQuestions(store, { id });
+    const fields = Object.entries(question?.fields ?? {});
+    // An empty field is one that was left out.
+    const given = fields.flatMap(([name, field]) => {
+      const text = rest[fieldName(name)];
+      return typeof text === 'string' && text !== '' ? [[name, typedText(field, text)]] : [];
+    });
+    const input = { answerId, answer: Object.fromEntries(given) as JsonObject };
+    await answer(store, id, input, { person: person.id, roles: person.roles, channel: 'page' });
+    wake();
+    response.redirect(303, '/');
+  });
+  router.use(['/login', '/logout', '/decide', '/answer'], plainError(html`<p><a href="/">Back</a></p>`));
   return router;
 }

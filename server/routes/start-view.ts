@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { IncidentSummary, KillSwitch } from '../../contracts/api';
 import { silenceOf, speakerOf, type ApprovalItem, type ApprovalRequest } from '../../contracts/approval';
 import type { Lease } from '../../contracts/lease';
+import type { QuestionView } from '../../contracts/question';
 import { severityName } from '../../contracts/values';
 import type { z } from 'zod';
 import { PERMISSIONS } from '../auth/authenticate';
 import type { Session } from '../auth/session';
 import { html, NOTHING, page, table, type Html } from './html';
+import { questionSection } from './question-view';
 
 /** What the page shows. */
 export interface StartData {
@@ -14,6 +16,7 @@ export interface StartData {
   approvals: readonly ApprovalRequest[];
   leases: readonly Lease[];
   killSwitch: z.infer<typeof KillSwitch>;
+  questions: readonly QuestionView[];
 }
 
 /** For whom nobody is logged in. */
@@ -99,7 +102,7 @@ function approvalSection(request: ApprovalRequest, session: Session, mayDecide: 
 /** The page of a person who is logged in. */
 export function startView(session: Session, data: StartData): string {
   const { person, csrf } = session;
-  const { incidents, approvals, leases, killSwitch } = data;
+  const { incidents, approvals, leases, killSwitch, questions } = data;
   const deciders: readonly string[] = PERMISSIONS.decide;
   const mayDecide = person.roles.some((role) => deciders.includes(role));
   return page(
@@ -119,6 +122,12 @@ export function startView(session: Session, data: StartData): string {
         approvals.length === 0
           ? html`<p>Nothing.</p>`
           : approvals.map((request) => approvalSection(request, session, mayDecide))
+      }
+      <h2>Questions</h2>
+      ${
+        questions.length === 0
+          ? html`<p>Nothing.</p>`
+          : questions.map((question) => questionSection(question, session))
       }
       <h2>In force</h2>
       ${table(

@@ -54,10 +54,21 @@ beforeEach(() => {
 });
 
 let n = 0;
-async function attempt(action: ActionId, input: JsonObject, config: Config): Promise<ItemResult> {
+async function attempt(
+  action: ActionId,
+  input: JsonObject,
+  config: Config,
+  first?: [ActionId, JsonObject],
+): Promise<ItemResult> {
   const activities = runnerOn(store, world, config);
   const one: WaveItem = item({ id: `forged-${String(++n)}`, action, input });
-  const result = await settled(activities, waveOf(await openIncident(store, config), one));
+  const incident = await openIncident(store, config);
+  if (first !== undefined) {
+    const before = item({ id: 'first', action: first[0], input: first[1], leaseSeconds: null });
+    await settled(activities, waveOf(incident, before));
+    world.calls.length = 0;
+  }
+  const result = await settled(activities, waveOf(incident, one));
   await activities.close();
   return result;
 }
@@ -144,7 +155,12 @@ describe('what is protected is left alone, whatever an item calls it', () => {
   test.each([
     ['endpoint.isolate_host', { host: { name: 'dc-01.lab.example.com' } }, 'host:dc-01-lab'],
     ['endpoint.isolate_host', { host: { name: 'ws-1', fqdn: 'ws-1.corp.example.com' } }, 'host:ws-1'],
-    ['data.restore_backup', { set: { name: 'share', host: 'ws-1', path: '/srv/share' } }, 'dataset:share'],
+    [
+      'data.restore_backup',
+      { set: { name: 'share', host: 'ws-1', path: '/srv/share' } },
+      'dataset:share',
+      ['data.verify_backup', { set: { name: 'share', host: 'ws-1', path: '/srv/share' } }],
+    ],
     ['network.block_ip', { ip: '203.0.113.9' }, 'ip:203.0.113.9'],
     ['endpoint.scan_av', { host: { name: 'dc-01' } }, 'host:dc-01'],
     [
@@ -160,11 +176,20 @@ describe('what is protected is left alone, whatever an item calls it', () => {
       'endpoint.kill_process',
       { host: { name: 'ws-1.corp.example.com' }, process: { pid: 4, name: 'a' } },
       'process:ws-1/4:a',
+      ['endpoint.collect_memory', { host: { name: 'ws-1' } }],
     ],
-  ] as [ActionId, JsonObject, string][])('but %s %j is done, to %s', async (action, input, key) => {
-    expect(await attempt(action, input, noApprovals)).toMatchObject({ status: 'succeeded', target: { key } });
-    expect(world.calls).toHaveLength(1);
-  });
+  ] as [ActionId, JsonObject, string, [ActionId, JsonObject]?][])(
+    'but %s %j is done, to %s',
+    async (...row) => {
+      // Not as parameters: jest would take a fourth one for its callback.
+      const [action, input, key, first] = row;
+      expect(await attempt(action, input, noApprovals, first)).toMatchObject({
+        status: 'succeeded',
+        target: { key },
+      });
+      expect(world.calls).toHaveLength(1);
+    },
+  );
 });
 
 describe('an item is what its input says to the product', () => {

@@ -14,7 +14,11 @@ beforeAll(async () => {
     file,
     JSON.stringify({ title: 'Odd\u001b[2J', severity: 4, entities: { hosts: ['fin-ws-042'] } }),
   );
-  server = await startTestServer();
+  server = await startTestServer({
+    drills: [
+      { id: 'quarterly', playbook: 'ransomware@1', alert: {}, cron: '0 9 * * *', zone: 'Europe/Berlin' },
+    ],
+  });
 });
 afterAll(async () => {
   rmSync(folder, { recursive: true });
@@ -67,6 +71,14 @@ test('is started with a file or the alert of the demo, is marked in lists, and i
   expect(report.out).not.toContain('\u001b');
   const machine = JSON.parse((await cordon('drill', 'report', incident, '--json')).out) as DrillReport;
   expect(machine.unanswered).toEqual([request]);
+});
+
+test('what is scheduled is listed, with when it starts next', async () => {
+  const { code, out } = await cordon('drills');
+  expect(code).toBe(0);
+  expect(out).toMatch(
+    /quarterly +│ ransomware@1 +│ 0 9 \* \* \* +│ Europe\/Berlin +│ 2026-07-01T07:00:00.000Z/,
+  );
 });
 
 test('what cannot be started says why', async () => {

@@ -24,6 +24,7 @@ const known: Known = {
   ]),
   sources: new Map([['generic', { config: z.object({}).strict() }]]),
   channels: CHANNELS,
+  playbooks: [{ id: 'x', version: 1, ref: 'x@1', authors: ['lea'] }],
 };
 const minimal: ConfigInput = { policy: DEFAULT_POLICY };
 const check = (config: object, env: NodeJS.ProcessEnv = {}) =>
@@ -192,6 +193,16 @@ describe('a policy that cannot be kept is refused with the reason', () => {
       'when lea started the incident',
     ],
     [
+      'whoever wrote a playbook is needed to approve it',
+      { policy: policy({ groups: twoLeads, noSelfApproval: ['author'] }) },
+      'without lea, who wrote x@1 and may then not approve',
+    ],
+    [
+      'author and starter are all the leads there are',
+      { policy: policy({ noSelfApproval: ['starter', 'author'] }) },
+      'when lou started the incident and lea wrote x@1',
+    ],
+    [
       'a person who is none',
       { policy: policy({ escalation: [{ afterSeconds: 5, people: ['bob'] }] }) },
       'no person "bob"',
@@ -249,6 +260,14 @@ describe('a policy that cannot be kept is refused with the reason', () => {
   test.each<[string, object]>([
     ['two leads of two', { policy: policy({ groups: twoLeads }) }],
     ['one lead, who may not have started it, of two', { policy: policy({ noSelfApproval: true }) }],
+    [
+      'one lead, who may not have written the playbook, of two',
+      { policy: policy({ noSelfApproval: ['author'] }) },
+    ],
+    [
+      'a role that nobody has, where that is refused later',
+      { policy: policy({ groups: [{ roles: ['legal', 'hr'], count: 1 }], unheld: 'refuse' }) },
+    ],
     [
       'a starter who is no lead',
       {

@@ -217,6 +217,9 @@ test('the policy is explained in lines, and as JSON', async () => {
       'host:fin-ws-042: the asset fin-ws-042',
       '  passed    reading changes nothing: the action changes something',
       '  passed    no impact: the impact is high, not none',
+      '  passed    insider, irreversible: two people, one of them a lead, and HR or legal: the impact is high, not irreversible',
+      "  passed    insider, high impact: one lead, and HR or legal: the incident's alerts are about other, not insider",
+      '  passed    insider, low impact: one analyst, and HR or legal: the impact is high, not low',
       '  passed    irreversible: two people, one of them a lead: the impact is high, not irreversible',
       '  decides   high impact: one lead',
       'Asked: 1 of lead: lea',
@@ -252,6 +255,10 @@ test('a person lends their seat, another decides in it, and it is taken back', a
     as: 'vera',
   });
   expect(explained.out).toContain(`Asked: 1 of lead: lea; bo for lea until ${String(lent['until'])}\n`);
+  const alone = await cordon(['approvals', 'approve', asked, '--for', 'bo'], { as: 'bo' });
+  expect(alone.out).toBe(
+    'approve: 1 item(s). Recorded; 1 of them do not count: this needs 1 lead; bo is analyst.\n',
+  );
   const approve = ['approvals', 'approve', asked, '--for', 'lea'];
   expect(await cordon(approve, { as: 'bo' })).toMatchObject({ code: 0, out: 'approve: 1 item(s).\n' });
   expect((await cordon(['approvals', 'show', asked])).out).toContain('bo for lea: approve (api)');

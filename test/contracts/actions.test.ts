@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ACTIONS, actionSpec } from '../../contracts/actions';
+import { targetKindOf } from '../../contracts/identity';
 
 test('what takes an action back', () => {
   const pairs = Object.values(ACTIONS).map(({ id, inverse }) => [id, inverse]);
@@ -65,4 +68,23 @@ test('only what reads is free of impact, and what stops somebody’s work is hig
     'data.restore_backup',
     'data.revert_restore',
   ]);
+});
+
+test('the page of actions says what the catalogue says', () => {
+  const page = readFileSync(join(__dirname, '../../docs/actions.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(\w+\.\w+)` .*$/gm)].map(([row]) =>
+    row
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+  expect(rows).toEqual(
+    Object.values(ACTIONS).map(({ id, impact, inverse, delivery }) => [
+      id,
+      targetKindOf(id),
+      impact,
+      inverse ?? 'none',
+      delivery,
+    ]),
+  );
 });

@@ -11,6 +11,10 @@ const facts = (extra: Partial<PolicyFacts> = {}): PolicyFacts => ({
   targetTags: [],
   connectionTags: [],
   at: new Date('2026-05-01T12:00:00Z'),
+  confidence: null,
+  incidentCategories: ['malware'],
+  authors: [],
+  heldRoles: ['analyst', 'lead'],
   ...extra,
 });
 type Asking = Exclude<PolicyInput['rules'][number]['require'], string>;

@@ -22,6 +22,7 @@ const requirements: fc.Arbitrary<Approvals> = fc.record({
   veto: fc.option(fc.subarray(['legal' as const, 'owner' as const], { minLength: 1 }), { nil: undefined }),
   breakGlass: fc.option(fc.constantFrom(['lead' as const], ['owner' as const]), { nil: undefined }),
   owners: fc.option(fc.subarray(PEOPLE, { minLength: 1, maxLength: 1 }), { nil: undefined }),
+  authors: fc.option(fc.subarray(PEOPLE, { maxLength: 2 }), { nil: undefined }),
   why: fc.constant('r'),
 });
 /**
@@ -80,13 +81,15 @@ function holds(need: Approvals, vote: Vote, role: Role): boolean {
     ? !isChannel(vote) && need.owners?.includes(whose(vote)) === true
     : vote.roles.includes(role);
 }
+const barredFrom = (need: Approvals, startedBy: string | undefined): string[] => [
+  ...(need.noSelfApproval && startedBy !== undefined ? [startedBy] : []),
+  ...(need.authors ?? []),
+];
 const mayFill = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean => {
+  const outside = barredFrom(need, startedBy);
   const excluded =
-    need.noSelfApproval &&
-    startedBy !== undefined &&
-    (vote.person === startedBy ||
-      whose(vote) === startedBy ||
-      (isChannel(vote) && vote.verdict === 'approve'));
+    outside.some((one) => vote.person === one || whose(vote) === one) ||
+    (outside.length > 0 && isChannel(vote) && vote.verdict === 'approve');
   return !excluded && need.groups.some((group) => group.roles.some((role) => holds(need, vote, role)));
 };
 const hasVeto = (need: Approvals, vote: Vote): boolean =>
@@ -96,7 +99,7 @@ const hasVeto = (need: Approvals, vote: Vote): boolean =>
 const mayBreak = (need: Approvals, vote: Vote, startedBy: string | undefined): boolean =>
   !isChannel(vote) &&
   vote.seat === undefined &&
-  !(need.noSelfApproval && vote.person === startedBy) &&
+  !barredFrom(need, startedBy).includes(vote.person) &&
   need.breakGlass?.some((role) => holds(need, vote, role)) === true;
 
 const sameVoice = (a: Vote, b: Vote): boolean =>
@@ -283,6 +286,25 @@ describe('quorum, over every order of what people say', () => {
     );
   });
 
+  test('an author never approves where that is not allowed, whoever started it', () => {
+    const said = historiesOf({ lent: false });
+    fc.assert(
+      fc.property(
+        requirements,
+        said,
+        starters,
+        fc.constantFrom(...PEOPLE),
+        (need, votes, startedBy, author) => {
+          const strict = { ...need, authors: [author] };
+          const others = votes.filter((vote) => vote.person !== author && vote.voice === 'person');
+          if (countVotes(strict, votes, askers(startedBy)) === 'met')
+            expect(oracle(strict, others, startedBy)).toBe('met');
+        },
+      ),
+      RUNS,
+    );
+  });
+
   test('as many people as seats, in as many seats, whoever sits in whose', () => {
     const inPerson = histories.map((votes) =>
       votes.filter(({ voice, verdict }) => voice === 'person' && verdict !== 'break_glass'),
@@ -309,7 +331,7 @@ describe('quorum, over every order of what people say', () => {
         const one = once.map((vote) => ({ ...vote, verdict: 'approve' as const, voice: 'person' }));
         const asOwners = one.map(({ seat, ...own }) => ({ ...own, person: seat ?? own.person }));
         if (countVotes(need, one, askers(startedBy)) === 'met')
-          expect(oracle({ ...need, noSelfApproval: false }, asOwners, undefined)).toBe('met');
+          expect(oracle({ ...need, noSelfApproval: false, authors: [] }, asOwners, undefined)).toBe('met');
       }),
       RUNS,
     );

@@ -1,14 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newDevice, newFile, startFakeEdr } from '../../integrations/simulated-edr/fake';
+import { mayRun, newDevice, newFile, startFakeEdr } from '../../integrations/simulated-edr/fake';
 import edr from '../../integrations/simulated-edr';
 import { fakeCallContext, fakeConnectTools } from '../contract/call-context';
 import { contractSuite } from '../contract/contract-suite';
 import { writeFaults } from '../support/http-faults';
+import { effectCase, jobCase } from '../support/simulated-product';
 
 const host = { name: 'fin-ws-042' };
 const path = '/tmp/dropper';
+const process = { pid: 4711, name: 'beacon' };
+const DROPPER = newFile(path).sha256;
+const collects = (what: string) => (output: { evidence: { name: string }[] }) =>
+  expect(output.evidence).toMatchObject([{ name: `fin-ws-042-${what}.json` }]);
 const infected = () => newDevice('fin-ws-042', [newFile(path, 'Eicar-Test'), newFile('/etc/hosts')]);
 
 const connectTo = (url: string) => edr.connect(edr.config.parse({ url, timeoutMs: 300 }), fakeConnectTools());
@@ -64,6 +69,30 @@ contractSuite<World>({
       },
       faults: readFaults,
     },
+    'endpoint.collect_memory': jobCase({ host }, collects('memory')),
+    'endpoint.collect_disk': jobCase({ host }, collects('disk')),
+    'endpoint.collect_logs': jobCase({ host }, collects('logs')),
+    'endpoint.hunt_hash': jobCase({ sha256: DROPPER }, (output) =>
+      expect(output).toEqual({ sha256: DROPPER, hosts: [host], asked: 2, silent: 0 }),
+    ),
+    'endpoint.kill_process': effectCase('endpoint.kill_process', { host, process }, { listed: false }),
+    'endpoint.suspend_process': effectCase('endpoint.suspend_process', { host, process }),
+    'endpoint.block_hash': effectCase(
+      'endpoint.block_hash',
+      { sha256: DROPPER },
+      {
+        check: (_output, { fake }) => expect(mayRun(fake.state(), DROPPER)).toBe(false),
+      },
+    ),
+    'endpoint.delete_file': effectCase(
+      'endpoint.delete_file',
+      { host, path },
+      {
+        listed: false,
+        check: (_output, { fake }) =>
+          expect(fake.state().devices[0]!.files.map((file) => file.path)).toEqual(['/etc/hosts']),
+      },
+    ),
   },
 });
 
@@ -122,6 +151,43 @@ describe('simulated EDR', () => {
       quarantine.act({ host, path, sha256: 'f'.repeat(64) }, fakeCallContext(), undefined),
     ).rejects.toMatchObject({ type: 'rejected' });
     expect(dropper(world).quarantine_id).toBeNull();
+  });
+
+  test('a file that is another by now is not deleted', async () => {
+    const remove = world.connection.handlers['endpoint.delete_file']!;
+    await expect(
+      remove.act({ host, path, sha256: 'f'.repeat(64) }, fakeCallContext(), undefined),
+    ).rejects.toMatchObject({ type: 'rejected' });
+    expect(device(world).files).toHaveLength(2);
+  });
+
+  test('a process of a host that is off is killed when it is back', async () => {
+    const kill = world.connection.handlers['endpoint.kill_process']!;
+    world.fake.offline('fin-ws-042', 60_000);
+    const first = await kill.act({ host, process }, fakeCallContext(), undefined);
+    expect(first).toMatchObject({ status: 'pending' });
+    world.fake.offline('fin-ws-042', 0);
+    const token = first.status === 'pending' ? first.token : '';
+    expect(await kill.poll!(token, { host, process }, fakeCallContext())).toMatchObject({ status: 'done' });
+  });
+
+  test('a state of before there were processes is read', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cordon-edr-'));
+    const stateFile = join(folder, 'edr.json');
+    const old = { enrolUnknown: true, workMs: 0, devices: [infected()], actions: [] };
+    writeFileSync(stateFile, JSON.stringify({ state: old, ledger: { applied: {}, requests: {} } }));
+    const fake = await startFakeEdr({ stateFile });
+    const connection = connectTo(fake.url);
+    try {
+      const kill = connection.handlers['endpoint.kill_process']!;
+      expect(await kill.act({ host, process }, fakeCallContext(), undefined)).toMatchObject({
+        status: 'done',
+      });
+    } finally {
+      await connection.close();
+      await fake.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('a host that is not known is not found', async () => {

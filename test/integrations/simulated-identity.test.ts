@@ -3,17 +3,31 @@ import identity from '../../integrations/simulated-identity';
 import { fakeCallContext, fakeConnectTools } from '../contract/call-context';
 import { contractSuite } from '../contract/contract-suite';
 import { writeFaults } from '../support/http-faults';
+import { effectCase, jobCase } from '../support/simulated-product';
 
 const account = { name: 'a.meyer' };
+const rules = [
+  { id: 'r1', name: 'Newsletters', suspicious: false, definition: { moveTo: 'Newsletters' } },
+  { id: 'r2', name: '.', suspicious: true, definition: { forwardTo: ['x@mail.example.net'], delete: true } },
+];
+const holdings = {
+  'a.meyer': {
+    groups: ['Domain Admins'],
+    factors: ['authenticator', 'phone of the attacker'],
+    grants: ['Mail Helper'],
+    rules,
+  },
+};
 
 async function setup() {
   const users = [newUser('a.meyer', 3), newUser('twin'), newUser('twin')];
-  const fake = await startFakeIdentity({ seed: { users } });
+  const fake = await startFakeIdentity({ seed: { users, holdings } });
   const config = identity.config.parse({ url: fake.url, timeoutMs: 300 });
   return { fake, connection: identity.connect(config, fakeConnectTools()) };
 }
 type World = Awaited<ReturnType<typeof setup>>;
 
+const held = ({ fake }: World) => fake.state().holdings['a.meyer']!;
 const stored = ({ fake }: World) => fake.state().users[0]!;
 
 contractSuite<World>({
@@ -36,6 +50,49 @@ contractSuite<World>({
       },
       faults: writeFaults(['POST']),
     },
+    'identity.reset_password': jobCase({ account }, (output) => expect(output).toEqual({ account }), {
+      writes: true,
+    }),
+    'identity.require_mfa_registration': effectCase(
+      'identity.require_mfa_registration',
+      { account },
+      {
+        listed: false,
+        check: ({ removed }, world) => {
+          expect(removed).toEqual(['authenticator', 'phone of the attacker']);
+          expect(held(world).factors).toEqual([]);
+        },
+      },
+    ),
+    'identity.reduce_privileges': effectCase(
+      'identity.reduce_privileges',
+      { account },
+      {
+        check: ({ removed }, world) => {
+          expect(removed).toEqual(['Domain Admins']);
+          expect(held(world).groups).toEqual([]);
+        },
+      },
+    ),
+    'identity.revoke_oauth_grants': jobCase(
+      { account },
+      ({ applications }) => expect(applications).toEqual(['Mail Helper']),
+      { writes: true },
+    ),
+    'identity.export_inbox_rules': jobCase({ account }, ({ rules: exported, evidence }) => {
+      expect(exported).toEqual(rules);
+      expect(evidence).toHaveLength(1);
+    }),
+    'identity.remove_inbox_rules': effectCase(
+      'identity.remove_inbox_rules',
+      { account },
+      {
+        check: (output, world) => {
+          expect(output.rules).toEqual([rules[1]]);
+          expect(held(world).rules).toEqual([rules[0]]);
+        },
+      },
+    ),
   },
 });
 
@@ -68,6 +125,19 @@ describe('simulated identity provider', () => {
       enable.act({ account, token: 'lock-of-last-week' }, fakeCallContext(), undefined),
     ).rejects.toMatchObject({ type: 'rejected' });
     expect(stored(world).enabled).toBe(false);
+  });
+
+  test('privileges and rules come back as they were', async () => {
+    const { handlers } = world.connection;
+    for (const [take, giveBack] of [
+      ['identity.reduce_privileges', 'identity.restore_privileges'],
+      ['identity.remove_inbox_rules', 'identity.restore_inbox_rules'],
+    ] as const) {
+      const taken = await handlers[take]!.act({ account }, fakeCallContext(), undefined);
+      if (taken.status !== 'done') throw new Error('expected done');
+      await handlers[giveBack]!.act(taken.output as never, fakeCallContext(), undefined);
+    }
+    expect(held(world)).toMatchObject({ groups: ['Domain Admins'], rules });
   });
 
   test('the fake can enrol whoever is asked for', async () => {

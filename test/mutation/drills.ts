@@ -1,4 +1,4 @@
-import { DRILL, DRILL_SERVER, of, type Mutant } from './mutant';
+import { DRILL, DRILL_SERVER, LOAD_DRILLS, SCHEDULES, of, type Mutant } from './mutant';
 
 /** What keeps a drill from anything real, and what is real from a drill. */
 export const DRILLS: readonly Mutant[] = [
@@ -126,6 +126,31 @@ export const DRILLS: readonly Mutant[] = [
       '',
       DRILL_SERVER,
       'nothing of it is correlated anew',
+    ],
+  ]),
+  ...of('activities/start-drill.ts', [
+    ['none while one is open', 'if (open !== undefined)', 'if (false)', SCHEDULES, 'skips while it is open'],
+  ]),
+  ...of('cli/up/schedules.ts', [
+    [
+      'a schedule goes with its configuration',
+      ' || id.startsWith(DRILL_PREFIX)',
+      '',
+      SCHEDULES,
+      'goes when it left the configuration',
+    ],
+    ['the zone of the cron line', ', timezone: zone', '', SCHEDULES, 'goes when it left the configuration'],
+  ]),
+  ...of('contracts/cron.ts', [
+    ['a time that there is', 'low >= min && high <= max', 'true', LOAD_DRILLS, 'a bad cron line'],
+  ]),
+  ...of('cli/up/check-drills.ts', [
+    [
+      'an alert that fits',
+      '      alertsOf({ alert, source }, sources, SOURCES, Date.now());\n',
+      '',
+      LOAD_DRILLS,
+      'an alert that does not fit',
     ],
   ]),
 ];

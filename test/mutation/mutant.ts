@@ -19,6 +19,11 @@ export const GATES = 'test/activities/gates.test.ts';
 export const RACES = 'test/activities/races.test.ts';
 export const SILENCE = 'test/activities/silence.test.ts';
 export const POLICY = 'test/contracts/policy-rules.test.ts';
+export const POLICY_FACTS = 'test/contracts/policy-facts.test.ts';
+export const GUARD_FACTS = 'test/activities/policy-facts.test.ts';
+export const VOTE_WEIGHT = 'test/server/vote-weight.test.ts';
+export const SCHEDULES = 'test/cli/schedules.test.ts';
+export const LOAD_DRILLS = 'test/cli/load-drills.test.ts';
 export const LOAD = 'test/cli/load-config.test.ts';
 export const ESCALATION = 'test/activities/escalation.test.ts';
 export const QUORUM = 'test/contracts/quorum.test.ts';
@@ -31,6 +36,7 @@ export const DRILL = 'test/activities/drill.test.ts';
 export const DRILL_SERVER = 'test/server/drill.test.ts';
 export const CORRELATE = 'test/store/correlate.test.ts';
 export const CORRELATE_RACES = 'test/store/correlate-races.test.ts';
+export const ENTITIES = 'test/contracts/correlation.test.ts';
 
 type Row = readonly [what: string, find: string, replace: string, test: string, fails: string];
 

@@ -1,3 +1,4 @@
+import { CATALOGUE } from './catalogue';
 import { CHANNEL_MUTANTS } from './channels';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
@@ -8,6 +9,7 @@ import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
 import { STEERING } from './steering';
+import { WORD_CHECKS } from './words';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
 export const MUTANTS: readonly Mutant[] = [
@@ -21,4 +23,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...STEERING,
   ...DRILLS,
+  ...WORD_CHECKS,
+  ...CATALOGUE,
 ];

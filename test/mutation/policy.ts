@@ -1,4 +1,16 @@
-import { DELEGATION, ESCALATION, GLASS, LOAD, of, POLICY, QUORUM, type Mutant } from './mutant';
+import {
+  DELEGATION,
+  ESCALATION,
+  GLASS,
+  GUARD_FACTS,
+  LOAD,
+  of,
+  POLICY,
+  POLICY_FACTS,
+  QUORUM,
+  VOTE_WEIGHT,
+  type Mutant,
+} from './mutant';
 
 export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
@@ -134,8 +146,8 @@ export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
     [
       'not who started it',
-      'askers.includes(vote.person) || ',
-      '',
+      'barred.includes(vote.person) || barred.includes(seatOf(vote))',
+      'seatOf(vote)',
       QUORUM,
       'counts as a slow and plain count does',
     ],
@@ -172,7 +184,7 @@ export const POLICIES: readonly Mutant[] = [
   ...of('contracts/policy.ts', [
     [
       'nor who sits for who started it',
-      ' || askers.includes(seatOf(vote))',
+      ' || barred.includes(seatOf(vote))',
       '',
       QUORUM,
       'counts as a slow and plain count does',
@@ -366,5 +378,72 @@ export const POLICIES: readonly Mutant[] = [
       'a Friday night in Berlin',
     ],
     ['the clocks of the zone', '      timeZone: zone,\n', '', POLICY, 'the clocks are those of the zone'],
+  ]),
+  ...of('contracts/policy.ts', [
+    [
+      'an author does not approve',
+      'const barred = [...authors, ',
+      'const barred = [',
+      QUORUM,
+      'an author never approves',
+    ],
+    [
+      'a missing role refuses',
+      "  if (missing.length > 0)\n    return {\n      kind: 'never',",
+      "  if (missing.length > 99)\n    return {\n      kind: 'never',",
+      POLICY_FACTS,
+      'while nobody is HR or legal',
+    ],
+    [
+      'authors that are not known are not nobody',
+      'if (notByAuthor && facts.authors === null)',
+      'if (false)',
+      POLICY_FACTS,
+      'who are not known',
+    ],
+    [
+      'the incident’s category',
+      'meets(when.incidentCategory, incidentCategories)',
+      'true',
+      POLICY_FACTS,
+      'is that of any of its alerts',
+    ],
+    ['insiders go to HR or legal', '    ...INSIDER,\n', '', POLICY_FACTS, 'needs HR or legal beside'],
+  ]),
+  ...of('contracts/policy-target.ts', [
+    [
+      'a confidence that is not told may be any',
+      '...new Set([0, ...edges])',
+      '...new Set([100])',
+      POLICY_FACTS,
+      'whatever asks for most',
+    ],
+  ]),
+  ...of('store/policy-facts.ts', [
+    [
+      'alerts of this incident',
+      'FROM alerts WHERE incident = ${incident}',
+      'FROM alerts',
+      GUARD_FACTS,
+      'the highest of the alerts that the incident has now',
+    ],
+  ]),
+  ...of('activities/run-wave.ts', [
+    [
+      'authors by the playbook in SQL',
+      'playbook === null ? null : (this.deps.authorsOf?.(playbook) ?? null)',
+      '[]',
+      GUARD_FACTS,
+      'the author of the playbook version in SQL',
+    ],
+  ]),
+  ...of('store/decisions.ts', [
+    [
+      'a vote without weight says so',
+      'return why === undefined ? answer : { ...answer, doesNotCount: why };',
+      'return answer;',
+      VOTE_WEIGHT,
+      'says that it does not count',
+    ],
   ]),
 ];

@@ -10,7 +10,7 @@ export const STEERING: readonly Mutant[] = [
   ...of('store/correlate.ts', [
     [
       'who adds an alert by hand is not noted',
-      'if (row.requested !== null) await noteAsker(tx, incident.number, row.requested.person, at);',
+      "if (typeof asker === 'string') await noteAsker(tx, incident.number, asker, at);",
       '',
       MANUAL,
       'who adds an alert to a run that a source started asks in it',

@@ -115,10 +115,18 @@ test('a playbook with more ways than are walked says so, and one that breaks say
   expect(isCut).toBe(true);
   expect(ways.size).toBe(24);
   const broken = definePlaybook({ id: 'broken', version: 1, title: 'Broken', answers: [] }, ({ decide }) => {
-    if (!decide('Fine', true)) throw new Error('this way is not fine');
+    if (decide('Fine', true)) throw new Error('this way is not fine');
     return Promise.resolve();
   });
   await expect(explored(broken)).rejects.toThrow(/broken@1 fails on an example: .*this way is not fine/s);
+  const against = definePlaybook(
+    { id: 'against', version: 1, title: 'Against', answers: [] },
+    ({ decide }) => {
+      if (!decide('Fine', true)) throw new Error('cannot be');
+      return Promise.resolve();
+    },
+  );
+  expect([...(await explored(against)).ways.keys()]).toEqual(['Fine → yes']);
 });
 
 test('a graph is made once for all who ask, by name or by version; what failed is tried again', async () => {

@@ -119,6 +119,26 @@ test('loading the page decides nothing, however often and by whatever method; th
   ]);
 });
 
+test('a vote without the role is recorded, and the page says that it does not count', async () => {
+  const request = await fileRequest(server.store, incident, [
+    {
+      action: LOW,
+      target: 'ws-1',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 1 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        why: 'one lead',
+      },
+    },
+  ]);
+  const link = linkTo(request);
+  const answered = await answer(link, {});
+  expect(answered.data).toContain('It does not count: this needs 1 lead; ana is analyst.');
+  expect(await decisions(request)).toHaveLength(1);
+});
+
 test('it decides once: afterwards neither the link nor its form is good for anything', async () => {
   const request = await low();
   const link = linkTo(request);

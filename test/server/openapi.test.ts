@@ -5,11 +5,14 @@ import { dirname, join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import type { Express } from 'express';
+import { QuestionForm } from '../../contracts/question';
 import { Secret } from '../../contracts/secret';
 import { PERMISSIONS } from '../../server/auth/authenticate';
 import { createApp } from '../../server/app';
 import { apiRoutes } from '../../server/routes/api';
 import { SOURCES } from '../../sources';
+import { askQuestion } from '../../store/questions';
+import { inTransaction } from '../../store/store';
 import { plannerHere } from '../support/planner';
 import {
   fileIncident,
@@ -64,6 +67,7 @@ const PAGES = [
   'post /login',
   'post /logout',
   'post /decide',
+  'post /answer',
   'get /confirm',
   'post /confirm',
 ];
@@ -235,6 +239,28 @@ test('real answers fit the schemas that the document declares', async () => {
   );
   await api('get', '/approvals/{id}', { id: request });
   await api('get', '/approvals/{id}', { id: 'none' });
+  const form = QuestionForm.parse({
+    name: 'entry',
+    title: 'How did it get in?',
+    why: 'w',
+    fields: { ok: { type: 'boolean', label: 'ok' } },
+    roles: ['lead'],
+    withinSeconds: 60,
+    default: null,
+  });
+  const asked = await inTransaction(server.store, async (tx) =>
+    askQuestion(tx, { incident: number, form, about: '', occurrence: 1 }, await server.store.now()),
+  );
+  await api('get', '/questions');
+  await api('get', '/questions/{id}', { id: asked.id });
+  for (const answerId of ['a1', 'a1', 'a2'])
+    await api(
+      'post',
+      '/questions/{id}/answers',
+      { id: asked.id },
+      { body: { answerId, answer: { ok: true } } },
+    );
+  await api('get', '/questions/{id}', { id: asked.id });
   await server.store.db
     .insertInto('leases')
     .values({

@@ -81,6 +81,25 @@ test('a click decides as the person behind the Slack user, who is authenticated,
   expect(await decisions(request)).toMatchObject([{}, { person: 'bo', verdict: 'deny' }]);
 });
 
+test('a click without the role is recorded, and the person is told in Slack that it does not count', async () => {
+  const request = await fileRequest(server.store, incident, [
+    {
+      action: LOW,
+      target: 'ws-1',
+      requirement: {
+        kind: 'approvals',
+        groups: [{ roles: ['lead'], count: 1 }],
+        timeoutSeconds: 3600,
+        noSelfApproval: false,
+        why: 'one lead',
+      },
+    },
+  ]);
+  expect((await slack.click(url, press(request))).status).toBe(200);
+  expect(await whisper()).toBe('1 recorded. It does not count: this needs 1 lead; ana is analyst.');
+  expect(await decisions(request)).toHaveLength(1);
+});
+
 test('a click about one item decides that one', async () => {
   const request = await fileRequest(server.store, incident, [
     { action: LOW, target: 'ws-1' },

@@ -51,6 +51,28 @@ describe('generic', () => {
     });
   });
 
+  test('mail, cloud and processes, by name alone where that is enough', () => {
+    const sha256 = 'A'.repeat(64);
+    const { entities } = first('generic', {
+      title: 'Odd',
+      entities: {
+        messages: [{ id: ' <m1@example.net> ', sender: 'a@example.net', recipients: ['b@example.com'] }],
+        keys: ['AKIAEXAMPLE', { id: 'AKIATWO', principal: 'deploy' }],
+        principals: ['arn:aws:iam::123456789012:role/deploy'],
+        buckets: ['press-kit'],
+        processes: [{ pid: 7, name: 'beacon', sha256: sha256.toLowerCase() }],
+      },
+    });
+    expect(entities).toMatchObject({
+      messages: [{ id: 'm1@example.net', sender: 'a@example.net', recipients: ['b@example.com'] }],
+      keys: [{ id: 'AKIAEXAMPLE' }, { id: 'AKIATWO', principal: 'deploy' }],
+      principals: [{ name: 'arn:aws:iam::123456789012:role/deploy' }],
+      buckets: [{ name: 'press-kit' }],
+      processes: [{ pid: 7, name: 'beacon', sha256: sha256.toLowerCase() }],
+    });
+    expect(first('generic', { title: 'Odd' }).entities).not.toHaveProperty('keys');
+  });
+
   test('one alert needs a title only; the time is that of the request', () => {
     expect(first('generic', { title: 'Odd' })).toMatchObject({
       title: 'Odd',

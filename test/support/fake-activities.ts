@@ -146,5 +146,6 @@ export class FakeWorld {
     releaseLease: async () => ({ status: 'shared' }),
     auditLeases: async () => ({ leases: 4, lost: 1, unleased: 0, unread: 0 }),
     pollSource: async () => ({ alerts: 7 }),
+    startDrill: async ({ key }) => ({ incident: key }),
   };
 }

@@ -88,6 +88,7 @@ export async function startTestServer(
     ],
     plan: planner(own, config),
     graph: createGraphs(PLAYBOOKS, exploreHere),
+    nextDrillAt: () => Promise.resolve('2026-07-01T07:00:00.000Z'),
     witness: () => undefined,
     connected,
     notifier,

@@ -30,6 +30,8 @@ export interface PlaybookSpec {
   readonly version: number;
   readonly title: string;
   readonly answers: readonly Matcher[];
+  /** Ids of the people who wrote this version. A policy may keep them from approving what it does. */
+  readonly authors?: readonly string[];
 }
 
 export interface Playbook extends PlaybookSpec {

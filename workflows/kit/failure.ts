@@ -21,7 +21,7 @@ export function whereOf(error: unknown): string | undefined {
   // From the repository on: where it lies on this machine is nobody's business.
   return found === undefined
     ? undefined
-    : `${found.file.replace(/^.*\/(?=(?:workflows|test)\/)/, '')}:${found.line}`;
+    : `${found.file.replace(/^.*?\/(?=(?:workflows|test)\/)/, '')}:${found.line}`;
 }
 
 /** What has failed, where, and why, in one sentence. */

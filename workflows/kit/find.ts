@@ -1,7 +1,8 @@
-import { actionSpec, type ActionId, type ActionOutput } from '../../contracts/actions';
+import { actionSpec, type ActionId } from '../../contracts/actions';
 import { Entities, type AlertView } from '../../contracts/alert';
 import { targetKeys } from '../../contracts/correlation';
 import { PlaybookError } from './failure';
+import type { Additions, Finding } from './finding';
 import { isDone, type Entry, type Order } from './ledger';
 import type { Run } from './run';
 
@@ -9,14 +10,6 @@ import type { Run } from './run';
 const BATCH = 100;
 /** What one widening may bring of one kind. More is a flood that a person has to look at. */
 const MOST_OF_A_KIND = 1000;
-
-/** What an action said about a target. */
-export type Finding<T, A extends ActionId> = A extends ActionId
-  ? { readonly target: T; readonly action: A; readonly output: ActionOutput<A> }
-  : never;
-
-/** What joins the scope: names as products give them. Who or what they are is found out by the assets. */
-export type Additions = { readonly [K in keyof Entities]?: Readonly<Entities[K]> };
 
 /** What the items of an order have said so far. What is not done, or said something that does not fit, is left out. */
 export function findingsOf(run: Run, order: Order): Finding<unknown, ActionId>[] {

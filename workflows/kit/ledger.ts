@@ -1,6 +1,7 @@
 import { actionSpec, type ActionCall, type ActionId } from '../../contracts/actions';
 import type { ItemResult, ItemStatus, RunStatus, WaveInput, WaveItem } from '../../contracts/messages';
-import type { Additions, Finding } from './find';
+import type { ScanKind } from '../../contracts/scans';
+import type { Additions, Finding } from './finding';
 import type { ScopeTarget, SetName } from './scope';
 
 export type OrderKind = 'collect' | 'contain' | 'eradicate' | 'recover' | 'release';
@@ -15,6 +16,8 @@ export interface Order {
   readonly onFind?: 'quarantine';
   readonly verify?: 'first';
   readonly when?: 'clean';
+  /** By which scans; the antivirus when left out. */
+  readonly by?: readonly ScanKind[];
   /** What of a finding joins the scope. */
   readonly found?: (finding: Finding<unknown, ActionId>) => Additions | undefined;
 }

@@ -1,6 +1,7 @@
 import type { ActionCall, ActionId } from '../../contracts/actions';
 import type { Phase } from '../../contracts/values';
-import { findingsOf, type Finding } from './find';
+import { findingsOf } from './find';
+import type { Finding } from './finding';
 import type { Order, OrderKind } from './ledger';
 import { pursue } from './pursue';
 import type { Run } from './run';

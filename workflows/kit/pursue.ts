@@ -53,7 +53,11 @@ function planReleases(run: Run, order: Order, target: ScopeTarget): Planned[] {
       const id = `release/${item.id}`;
       const occurrence = run.ledger.nextOccurrence(order, id);
       const onlyWhenClean = order.when === 'clean' && target.set === 'hosts';
-      return { item: { ...item, id, occurrence, release: true, onlyWhenClean, leaseSeconds: null }, target };
+      const cleanBy = onlyWhenClean && order.by !== undefined ? { cleanBy: [...order.by] } : {};
+      return {
+        item: { ...item, id, occurrence, release: true, onlyWhenClean, ...cleanBy, leaseSeconds: null },
+        target,
+      };
     });
 }
 

@@ -1,7 +1,6 @@
 import type { AlertView } from '../../contracts/alert';
 import type { Command, IncidentInput, ItemResult, Progress, RunStatus } from '../../contracts/messages';
 import { PHASES, type Phase } from '../../contracts/values';
-import type { Playbook } from './define-playbook';
 import type { Host } from './host';
 import { Ledger, type Order, type Planned } from './ledger';
 import { Scope, type ScopeTarget } from './scope';
@@ -38,6 +37,12 @@ function pauseMs(results: readonly ItemResult[], now: number, quietRounds: numbe
     return Math.max(asked, Math.min(asked * 1.5 ** Math.min(quietRounds, 40), LONGEST_PAUSE_MS));
   });
   return Math.ceil(Math.min(LONGEST_PAUSE_MS * 4 * 24 * 30, ...pauses));
+}
+
+/** A playbook that can go on within another one; which words it is given is none of the run's business. */
+interface KnownPlaybook {
+  readonly ref: string;
+  readonly run: (words: never) => Promise<void>;
 }
 
 /** The state of one incident's run, and how it waits. What it does with it is in `life.ts` and `phases.ts`. */
@@ -93,7 +98,7 @@ export class Run {
   constructor(
     readonly host: Host,
     readonly input: IncidentInput,
-    readonly playbooks: readonly Playbook[],
+    readonly playbooks: readonly KnownPlaybook[],
   ) {}
 
   /** How often it was woken: what waits for people looks again when this changes. */

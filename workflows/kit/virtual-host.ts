@@ -299,7 +299,8 @@ export async function runVirtually(
   const end = ended();
   if (end !== undefined && 'error' in end) throw end.error;
   const failure = life.failure();
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined)
+    throw failure instanceof Error ? failure : new Error('the playbook failed', { cause: failure });
   const { items, updates, rolledBack } = host;
   const status = life.status();
   return {

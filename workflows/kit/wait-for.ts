@@ -1,7 +1,11 @@
 import type { AlertView } from '../../contracts/alert';
-import type { Matcher } from './define-playbook';
 import { seconds, type Duration } from './duration';
 import type { Run } from './run';
+
+/** Which alerts are meant: `technique('T1078')`, `category('phishing')`. */
+interface Matcher {
+  matches(alert: AlertView): boolean;
+}
 
 /** What a playbook can wait for: a time, or an alert that joins from now on. */
 export interface WaitFor {

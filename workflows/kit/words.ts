@@ -1,9 +1,11 @@
 import type { ActionCall, ActionId } from '../../contracts/actions';
+import type { ScanKind } from '../../contracts/scans';
 import { ask, type AnswerOf, type Fields, type Question } from './ask';
 import { decide, note } from './decide';
 import { seconds, type Duration } from './duration';
 import { PlaybookError } from './failure';
-import { widen, type Additions, type Finding } from './find';
+import { widen } from './find';
+import type { Additions, Finding } from './finding';
 import type { Order } from './ledger';
 import { collect, give, watch, type Speaker } from './phases';
 import type { Run } from './run';
@@ -15,6 +17,11 @@ const MOST_WITHIN = 3;
 
 type Make<T> = (target: T) => ActionCall | readonly ActionCall[];
 type Phrase<O> = <T>(title: string, over: LiveSet<T>, make: Make<T>, options: O) => Promise<void>;
+
+interface Decide {
+  (title: string, fact: boolean): boolean;
+  <T extends string>(title: string, fact: T, among?: readonly T[]): T;
+}
 
 /**
  * The words of a playbook. Each phase is a standing order over a live set: it resolves when every item of the targets
@@ -44,7 +51,7 @@ export interface Words {
    * Takes a named branch: returns the fact, and records which way the run went. `among`: all ways there are, where the fact is a word;
    * graph and coverage know of those only.
    */
-  readonly decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]) => T;
+  readonly decide: Decide;
   /** Writes a sentence of the playbook's own into the journal. */
   readonly note: (text: string) => void;
   /**
@@ -78,8 +85,11 @@ export interface Words {
     make: Make<T>,
     options?: { verify: 'first' },
   ) => Promise<void>;
-  /** Lifts what this run contained on the targets; hosts with `when: 'clean'` only after a clean scan, or when a lead approves. */
-  readonly release: <T>(over: LiveSet<T>, options?: { when: 'clean' }) => Promise<void>;
+  /** Lifts what this run contained on the targets; hosts with `when: 'clean'` only after a clean scan, or when a lead approves. `by` names the scans that must all be clean; the antivirus when left out. */
+  readonly release: <T>(
+    over: LiveSet<T>,
+    options?: { when: 'clean'; by?: readonly ScanKind[] },
+  ) => Promise<void>;
   /** Waits. An attacker who comes back is contained, cleaned and released again, and the watch starts over, five times at most. */
   readonly watch: (duration: Duration, options: { onRecurrence: 'contain' }) => Promise<void>;
 }
@@ -101,7 +111,8 @@ export function words(run: Run, within: readonly string[] = []): Words {
       return (await collect(speaker, patienceMs, order, title, over, make)) as never;
     },
     widen: (why, additions) => widen(run, why, additions),
-    decide: (title, fact, among) => decide(run, title, fact, among),
+    decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]): T =>
+      decide(run, title, fact, among),
     note: (text) => {
       note(run, text);
     },
@@ -133,7 +144,12 @@ export function words(run: Run, within: readonly string[] = []): Words {
     release: (over, options) =>
       give(
         speaker,
-        { kind: 'release', leaseSeconds: null, ...(options === undefined ? {} : { when: options.when }) },
+        {
+          kind: 'release',
+          leaseSeconds: null,
+          ...(options === undefined ? {} : { when: options.when }),
+          ...(options?.by === undefined ? {} : { by: options.by }),
+        },
         `Release ${over.name}`,
         over,
         () => [],
@@ -158,5 +174,5 @@ async function subPlaybook({ run, within }: Speaker, ref: string): Promise<void>
       `${[...within, ref].join(' > ')}: that many playbooks within each other are not let`,
     );
   run.tellings.tell({ kind: 'playbook', playbook: ref });
-  await playbook.run(words(run, [...within, ref]));
+  await playbook.run(words(run, [...within, ref]) as never);
 }

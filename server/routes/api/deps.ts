@@ -14,7 +14,7 @@ import { Problem } from '../../problem';
 /** What the routes of the API work with. */
 export interface ApiDeps {
   store: Store;
-  config: Pick<Config, 'policy' | 'connections' | 'budgets'>;
+  config: Pick<Config, 'policy' | 'connections' | 'budgets' | 'drills'>;
   playbooks: readonly PlaybookView[];
   /** How alerts are joined to incidents; for what a person starts or detaches. */
   correlation: CorrelateOptions;
@@ -24,6 +24,8 @@ export interface ApiDeps {
   graph: (playbook: string) => Promise<PlaybookGraph>;
   /** The alerts of what a source sends; a ZodError or a CordonError says why there are none. */
   readAlerts: (sent: { alert: Json; source?: string | undefined }, now: Date) => Alert[];
+  /** When a scheduled drill starts next, ISO 8601; null when it is not known. */
+  nextDrillAt?: ((drill: string) => Promise<string | null>) | undefined;
   witness: () => SealWitness | undefined;
   channels: readonly ChannelConfig[];
   /** What tells people; none where this process tells nobody. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { CordonError } from '../../../contracts/errors';
-import { DrillInput, DrillReport, DrillStarted } from '../../../contracts/drill';
+import { DrillInput, DrillReport, DrillStarted, ScheduledDrillView } from '../../../contracts/drill';
 import { playbookRef } from '../../../contracts/plan';
 import type { Json } from '../../../contracts/values';
 import { drillReport } from '../../../store/drill-report';
-import { startDrill } from '../../../store/drills';
+import { lastDrillOf, startDrill } from '../../../store/drills';
 import { Problem } from '../../problem';
 import { route, type Route } from '../table';
 import { Idempotency, notFound, type ApiDeps } from './deps';
@@ -12,7 +12,15 @@ import { Idempotency, notFound, type ApiDeps } from './deps';
 const Number_ = z.object({ number: z.string().min(1).max(40) });
 
 /** The run of a playbook with simulated effects and real people. */
-export const drills = ({ store, playbooks, correlation, readAlerts, wake }: ApiDeps): Route[] => [
+export const drills = ({
+  store,
+  config,
+  playbooks,
+  correlation,
+  readAlerts,
+  wake,
+  nextDrillAt,
+}: ApiDeps): Route[] => [
   route({
     method: 'post',
     path: '/drills',
@@ -46,6 +54,28 @@ export const drills = ({ store, playbooks, correlation, readAlerts, wake }: ApiD
         throw new Problem(422, 'Unprocessable content', error.message);
       }
     },
+  }),
+  route({
+    method: 'get',
+    path: '/drills',
+    id: 'listDrills',
+    tag: 'drills',
+    summary: 'The drills that the configuration schedules, and when each starts next',
+    permission: 'read',
+    answer: z.object({ items: z.array(ScheduledDrillView) }),
+    handle: async () => ({
+      items: await Promise.all(
+        config.drills.map(async ({ id, playbook, cron, zone, startedBy = null }) => ({
+          id,
+          playbook,
+          cron,
+          zone,
+          startedBy,
+          nextAt: (await nextDrillAt?.(id)) ?? null,
+          last: await lastDrillOf(store, id),
+        })),
+      ),
+    }),
   }),
   route({
     method: 'get',

@@ -3,6 +3,8 @@ import type { z } from 'zod';
 import { PolicyExplanation, PolicyQuestion } from '../../../contracts/api';
 import type { ActionId } from '../../../contracts/actions';
 import { assetsOfTarget, targetKindOf } from '../../../contracts/identity';
+import { CordonError } from '../../../contracts/errors';
+import { playbookRef } from '../../../contracts/plan';
 import { whyNotRule, type Requirement } from '../../../contracts/policy';
 import { requirementOn } from '../../../contracts/policy-target';
 import { TARGET_KINDS, type Role, type Target } from '../../../contracts/values';
@@ -24,8 +26,20 @@ function targetNamed(action: ActionId, text: string): Target {
   return { kind, key: `${kind}:${id}`, label: id };
 }
 
+/** Who wrote the playbook that is asked about; without one, nobody is taken to have. */
+function authorsAsked(name: string | undefined, playbooks: ApiDeps['playbooks']): readonly string[] {
+  if (name === undefined) return [];
+  try {
+    const ref = playbookRef(name, playbooks);
+    return playbooks.find(({ id, version }) => `${id}@${String(version)}` === ref)?.authors ?? [];
+  } catch (error) {
+    if (!(error instanceof CordonError)) throw error;
+    throw new Problem(422, 'Unprocessable content', error.message);
+  }
+}
+
 async function explain(
-  { store, config, correlation: { assets } }: ApiDeps,
+  { store, config, playbooks, correlation: { assets } }: ApiDeps,
   question: z.output<typeof PolicyQuestion>,
 ): Promise<PolicyExplanation> {
   const connection = config.connections.find(({ id }) => id === question.connection);
@@ -40,14 +54,24 @@ async function explain(
   const at = question.at === undefined ? now : new Date(question.at);
   const target = targetNamed(action, question.target);
   const found = assetsOfTarget(target, assets);
-  const known = { action, severity, mode, connectionTags: connection?.tags ?? [], at };
+  const active = (await listPeople(store)).filter((one) => one.active);
+  const known = {
+    action,
+    severity,
+    mode,
+    connectionTags: connection?.tags ?? [],
+    at,
+    confidence: question.confidence ?? null,
+    incidentCategories: question.incidentCategory,
+    authors: authorsAsked(question.playbook, playbooks),
+    heldRoles: [...new Set(active.flatMap(({ roles }) => roles))],
+  };
   const { requirement, facts } = requirementOn(config.policy, known, found);
   const passed = config.policy.rules.map((rule) => ({
     name: rule.name,
     whyNot: whyNotRule(rule, facts) ?? null,
   }));
   const decides = passed.findIndex(({ whyNot }) => whyNot === null);
-  const active = (await listPeople(store)).filter((one) => one.active);
   const {
     groups,
     veto = [],
