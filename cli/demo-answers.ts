@@ -6,6 +6,8 @@ const ANSWERS: Readonly<Record<string, JsonObject>> = {
   phishing_victims: { accounts: 'm.okafor', hosts: 'fin-ws-042' },
   exfiltration_data: { personal: 'no', hold: true },
   exfiltration_access: { back: true },
+  web_shell_reach: { accounts: 'm.okafor' },
+  web_shell_return: { way: 'restore its data' },
 };
 
 function exampleOf(field: QuestionField): Json | undefined {

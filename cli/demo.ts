@@ -72,6 +72,18 @@ const ALERTS: Readonly<Record<string, JsonObject>> = {
       buckets: ['finance-reports'],
     },
   },
+  web_shell: {
+    title: 'Web shell on fin-fs-01',
+    severity: 5,
+    category: 'web_attack',
+    techniques: ['T1505.003'],
+    entities: {
+      hosts: ['fin-fs-01'],
+      ips: ['203.0.113.66'],
+      files: [{ path: '/var/www/html/up.php', sha256: 'd'.repeat(64) }],
+      processes: [{ pid: 4242, name: 'sh' }],
+    },
+  },
 };
 
 interface Incident {

@@ -4,6 +4,7 @@ import { dataExfiltration } from './playbooks/data-exfiltration';
 import { malwareOnEndpoint } from './playbooks/malware-on-endpoint';
 import { phishing } from './playbooks/phishing';
 import { ransomware } from './playbooks/ransomware';
+import { webShell } from './playbooks/web-shell';
 
 /** Every playbook that this build can run. A released `id@version` stays until no run needs it. */
 export const PLAYBOOKS: readonly Playbook[] = [
@@ -12,6 +13,7 @@ export const PLAYBOOKS: readonly Playbook[] = [
   accountCompromise,
   phishing,
   dataExfiltration,
+  webShell,
 ];
 
 /** Authors of a playbook's version, none where it names none; undefined when there is no such version. */

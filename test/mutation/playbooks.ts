@@ -1,9 +1,10 @@
 import type { Mutant } from './mutant';
 import { DATA_EXFILTRATION } from './playbooks/data-exfiltration';
 import { PHISHING } from './playbooks/phishing';
+import { WEB_SHELL } from './playbooks/web-shell';
 
 /** Playbooks that have their mutants in a file of their own. */
-const OTHERS = [PHISHING, DATA_EXFILTRATION];
+const OTHERS = [PHISHING, DATA_EXFILTRATION, WEB_SHELL];
 
 const STEPS = 'test/playbooks/steps.test.ts';
 const gone = '(async (..._: unknown[]) => undefined)(';
