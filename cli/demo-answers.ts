@@ -41,7 +41,14 @@ export function demoAnswer({
 /** An answer as a line of the demo: `Personal data: unknown`. */
 export function answerInWords({ fields }: Pick<QuestionView, 'fields'>, answer: JsonObject): string {
   const words = Object.entries(answer).map(([key, value]) => {
-    const word = value === true ? 'yes' : value === false ? 'no' : String(value);
+    const word =
+      value === true
+        ? 'yes'
+        : value === false
+          ? 'no'
+          : typeof value === 'string'
+            ? value
+            : JSON.stringify(value);
     return `${fields[key]?.label ?? key}: ${word}`;
   });
   return words.length === 0 ? 'nothing to add' : words.join('; ');
