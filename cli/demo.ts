@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApprovalRequest } from '../contracts/approval';
 import type { Lease } from '../contracts/lease';
+import type { QuestionView } from '../contracts/question';
 import type { JsonObject } from '../contracts/values';
 import { api, ApiError, hookSecret } from './api';
+import { answerInWords, demoAnswer } from './demo-answers';
 import { postAlert } from './hook';
 import { entriesAfter, lineOf } from './timeline';
 
@@ -33,6 +35,55 @@ const ALERTS: Readonly<Record<string, JsonObject>> = {
     techniques: ['T1078'],
     entities: { accounts: ['m.okafor'], ips: ['203.0.113.66'] },
   },
+  phishing: {
+    title: 'Credential phishing mail to the finance team',
+    severity: 3,
+    category: 'phishing',
+    techniques: ['T1566.002'],
+    entities: {
+      accounts: ['m.okafor'],
+      urls: ['https://login.attacker.example.net/finance'],
+      domains: ['login.attacker.example.net'],
+      files: [{ name: 'invoice.iso', sha256: 'b'.repeat(64) }],
+      messages: [
+        {
+          id: 'invoice-4711@attacker.example.net',
+          sender: 'billing@attacker.example.net',
+          subject: 'Invoice 4711',
+          recipients: ['m.okafor@corp.example.com'],
+        },
+      ],
+    },
+  },
+  data_exfiltration: {
+    title: 'fin-fs-01 sends 40 GB to a file-sharing site',
+    severity: 5,
+    category: 'exfiltration',
+    techniques: ['T1567.002'],
+    entities: {
+      hosts: ['fin-fs-01'],
+      accounts: ['m.okafor'],
+      ips: ['203.0.113.66'],
+      domains: ['drop.attacker.example.net'],
+      urls: ['https://drop.attacker.example.net/finance'],
+      files: [{ path: '/tmp/finance.7z' }],
+      principals: [{ name: 'report-export' }],
+      keys: [{ id: 'EXAMPLEKEY4711', principal: 'report-export' }],
+      buckets: ['finance-reports'],
+    },
+  },
+  web_shell: {
+    title: 'Web shell on fin-fs-01',
+    severity: 5,
+    category: 'web_attack',
+    techniques: ['T1505.003'],
+    entities: {
+      hosts: ['fin-fs-01'],
+      ips: ['203.0.113.66'],
+      files: [{ path: '/var/www/html/up.php', sha256: 'd'.repeat(64) }],
+      processes: [{ pid: 4242, name: 'sh' }],
+    },
+  },
 };
 
 interface Incident {
@@ -54,7 +105,7 @@ export function demoAlert(playbook: string): JsonObject {
   return { ...alert, id: randomUUID(), occurredAt: new Date().toISOString() };
 }
 
-/** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
+/** Sends an alert, shows what happens, approves and answers as you, and stops when the run watches or is closed. */
 export async function demo(playbook: string, say: (line: string) => void): Promise<Incident> {
   const sent = await postAlert('demo', hookSecret(), JSON.stringify(demoAlert(playbook)));
   say(`alert accepted (delivery ${sent.deliveryId})`);
@@ -69,6 +120,7 @@ export async function demo(playbook: string, say: (line: string) => void): Promi
       say(lineOf(entry));
     }
     await approveAll(number, say);
+    await answerAll(number, say);
     const incident = await api<Incident>('GET', `/incidents/${number}`);
     if (incident.attention !== null) throw new ApiError(`${number} needs a person: ${incident.attention}`);
     if (items.length === 0 && (incident.phase === 'monitoring' || incident.status === 'closed')) {
@@ -112,6 +164,15 @@ async function approveAll(number: string, say: (line: string) => void): Promise<
       reason: 'demo',
     };
     await api('POST', `/approvals/${request.id}/decisions`, input);
+  }
+}
+
+async function answerAll(number: string, say: (line: string) => void): Promise<void> {
+  const { items } = await api<{ items: QuestionView[] }>('GET', `/questions?incident=${number}`);
+  for (const question of items) {
+    const answer = demoAnswer(question);
+    say(`  you answer: ${question.title} ${answerInWords(question, answer)}`);
+    await api('POST', `/questions/${question.id}/answers`, { answerId: randomUUID(), answer });
   }
 }
 

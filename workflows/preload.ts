@@ -15,6 +15,7 @@ import * as process from '../contracts/actions/process';
 import * as traffic from '../contracts/actions/traffic';
 import * as alert from '../contracts/alert';
 import * as assets from '../contracts/assets';
+import * as correlation from '../contracts/correlation';
 import * as errors from '../contracts/errors';
 import * as messages from '../contracts/messages';
 import * as names from '../contracts/names';
@@ -51,6 +52,7 @@ const SHARED: readonly object[] = [
   traffic,
   alert,
   assets,
+  correlation,
   errors,
   messages,
   names,

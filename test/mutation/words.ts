@@ -174,4 +174,20 @@ export const WORD_CHECKS: readonly Mutant[] = [
       'one behind the answer to a question',
     ],
   ]),
+  ...of('workflows/kit/pursue.ts', [
+    [
+      'late findings give later orders nothing to do',
+      'index = run.orders.indexOf(order) + 1',
+      'index = run.orders.length',
+      'test/playbooks/phishing.test.ts',
+      'a gateway that answers after an hour',
+    ],
+    [
+      'late findings have everything done again',
+      'run.caughtUp.has(key) && !met.has(key)',
+      'run.caughtUp.has(key)',
+      'test/playbooks/phishing.test.ts',
+      'a gateway that answers after an hour',
+    ],
+  ]),
 ];

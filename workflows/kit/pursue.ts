@@ -196,13 +196,30 @@ export async function pursue(run: Run, order: Order, given: readonly ScopeTarget
     if (status === 'denied' && result?.failure?.type === 'approval_expired')
       run.ledger.note(`silence:${one.item.id}`, `${what}: nobody answered`, true);
   }
-  await widenByFindings(run, order);
+  await takeFindings(run, order, targets);
 }
 
 /** Does again what a failed item was part of, because a person said so. */
 export async function retry(run: Run, order: Order, planned: Planned): Promise<void> {
   await pursueItems(run, order, [renewed(run, order, planned.origin ?? planned)]);
+  await takeFindings(run, order, [planned.target]);
+}
+
+/**
+ * Lets what was found join the scope. Findings that come late, after the patience of their order or when a person has it done again,
+ * may give later orders something to do for targets for which they had nothing: these meet them then.
+ */
+async function takeFindings(run: Run, order: Order, targets: readonly ScopeTarget[]): Promise<void> {
+  if (order.found === undefined) return;
   await widenByFindings(run, order);
+  for (let index = run.orders.indexOf(order) + 1; run.standing; index += 1) {
+    const later = run.orders[index];
+    if (later === undefined) return;
+    if (later.set !== order.set || later.kind === 'recover' || later.kind === 'release') continue;
+    const met = new Set(run.ledger.entriesOf(later).map(({ planned }) => planned.target.key));
+    const unmet = targets.filter(({ key }) => run.caughtUp.has(key) && !met.has(key));
+    await pursue(run, later, unmet);
+  }
 }
 
 /** Brings targets that joined late through every order so far, and through those that are added meanwhile. */
