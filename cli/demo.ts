@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ApprovalRequest } from '../contracts/approval';
 import type { Lease } from '../contracts/lease';
+import type { QuestionView } from '../contracts/question';
 import type { JsonObject } from '../contracts/values';
 import { api, ApiError, hookSecret } from './api';
+import { answerInWords, demoAnswer } from './demo-answers';
 import { postAlert } from './hook';
 import { entriesAfter, lineOf } from './timeline';
 
@@ -54,7 +56,7 @@ export function demoAlert(playbook: string): JsonObject {
   return { ...alert, id: randomUUID(), occurredAt: new Date().toISOString() };
 }
 
-/** Sends an alert, shows what happens, approves as you, and stops when the run watches or is closed. */
+/** Sends an alert, shows what happens, approves and answers as you, and stops when the run watches or is closed. */
 export async function demo(playbook: string, say: (line: string) => void): Promise<Incident> {
   const sent = await postAlert('demo', hookSecret(), JSON.stringify(demoAlert(playbook)));
   say(`alert accepted (delivery ${sent.deliveryId})`);
@@ -69,6 +71,7 @@ export async function demo(playbook: string, say: (line: string) => void): Promi
       say(lineOf(entry));
     }
     await approveAll(number, say);
+    await answerAll(number, say);
     const incident = await api<Incident>('GET', `/incidents/${number}`);
     if (incident.attention !== null) throw new ApiError(`${number} needs a person: ${incident.attention}`);
     if (items.length === 0 && (incident.phase === 'monitoring' || incident.status === 'closed')) {
@@ -112,6 +115,15 @@ async function approveAll(number: string, say: (line: string) => void): Promise<
       reason: 'demo',
     };
     await api('POST', `/approvals/${request.id}/decisions`, input);
+  }
+}
+
+async function answerAll(number: string, say: (line: string) => void): Promise<void> {
+  const { items } = await api<{ items: QuestionView[] }>('GET', `/questions?incident=${number}`);
+  for (const question of items) {
+    const answer = demoAnswer(question);
+    say(`  you answer: ${question.title} ${answerInWords(question, answer)}`);
+    await api('POST', `/questions/${question.id}/answers`, { answerId: randomUUID(), answer });
   }
 }
 

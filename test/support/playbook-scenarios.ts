@@ -52,7 +52,8 @@ function sideBySide(steps: readonly string[]): string[] {
 const seen = (world: FakeWorld, phase: string): boolean =>
   [...world.updates, ...world.waves].some(({ progress }) => progress?.phase === phase);
 
-async function storeHistory(ref: string, run: RunUnderTest): Promise<void> {
+/** Keeps the history of a run for the replay tests, where UPDATE_HISTORIES=1 asks for it. */
+export async function storeHistory(ref: string, run: RunUnderTest): Promise<void> {
   if (process.env['UPDATE_HISTORIES'] !== '1') return;
   const folder = join(__dirname, '../replay/histories');
   mkdirSync(folder, { recursive: true });

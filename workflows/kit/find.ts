@@ -1,5 +1,6 @@
 import { actionSpec, type ActionId } from '../../contracts/actions';
 import { Entities, type AlertView } from '../../contracts/alert';
+import { targetKeys } from '../../contracts/correlation';
 import { PlaybookError } from './failure';
 import type { Additions, Finding } from './finding';
 import { isDone, type Entry, type Order } from './ledger';
@@ -37,14 +38,22 @@ export async function widenByFindings(run: Run, order: Order): Promise<void> {
 }
 
 /** `widen`: see the words of a playbook. */
-export async function widen(run: Run, why: string, additions: Additions, source = ''): Promise<void> {
+export async function widen(
+  run: Run,
+  why: string,
+  additions: Additions,
+  source = '',
+): Promise<ReadonlySet<string>> {
   run.check();
+  const keys = new Set<string>();
   for (const entities of batches(run, why, additions)) {
     const n = run.tellings.next();
     const { number: incident } = run.input;
     const { scope } = await run.host.widenScope({ incident, n, why: why.slice(0, 2000), source, entities });
+    for (const key of targetKeys(scope)) keys.add(key);
     takeIn(run, scope, n, why);
   }
+  return keys;
 }
 
 /** Takes in what the playbook has found: standing orders meet what is new. After recovery it is an attacker who is further on. */

@@ -42,8 +42,11 @@ export interface Words {
       readonly found?: (finding: Finding<T, A>) => Additions | undefined;
     },
   ) => Promise<readonly Finding<T, A>[]>;
-  /** Puts what was found into the scope: standing orders meet it, and people are asked for what is new only. */
-  readonly widen: (why: string, additions: Additions) => Promise<void>;
+  /**
+   * Puts what was found into the scope: standing orders meet it, and people are asked for what is new only. Returns the keys of what
+   * it is by the assets.
+   */
+  readonly widen: (why: string, additions: Additions) => Promise<ReadonlySet<string>>;
   /**
    * Takes a named branch: returns the fact, and records which way the run went. `among`: all ways there are, where the fact is a word;
    * graph and coverage know of those only.
@@ -68,12 +71,12 @@ export interface Words {
   readonly subPlaybook: (ref: `${string}@${number}`) => Promise<void>;
   /** What stops the damage. Each effect is leased: nobody forgets it. */
   readonly contain: Phrase<{ lease: Duration }>;
-  /** What removes the cause. With `onFind`, findings of a scan are quarantined under the lease and the host is scanned again. */
+  /** What removes the cause; under the lease, where it can be taken back. With `onFind`, findings of a scan are quarantined and the host is scanned again. */
   readonly eradicate: <T>(
     title: string,
     over: LiveSet<T>,
     make: Make<T>,
-    options?: { onFind: 'quarantine'; lease: Duration },
+    options?: { onFind?: 'quarantine'; lease: Duration },
   ) => Promise<void>;
   /** Brings back what was lost. `verify: 'first'` restores only backups that prove intact and not dirty. Waits while a containment or eradication that failed is undecided. */
   readonly recover: <T>(
@@ -124,7 +127,7 @@ export function words(run: Run, within: readonly string[] = []): Words {
         {
           kind: 'eradicate',
           leaseSeconds: options === undefined ? null : seconds(options.lease),
-          ...(options === undefined ? {} : { onFind: options.onFind }),
+          ...(options?.onFind === undefined ? {} : { onFind: options.onFind }),
         },
         title,
         over,

@@ -1,0 +1,42 @@
+import type { QuestionField, QuestionView } from '../contracts/question';
+import type { Json, JsonObject } from '../contracts/values';
+
+/** What the demo says where the form's own example would lead it off the playbook's main path; by the name of the question. */
+const ANSWERS: Readonly<Record<string, JsonObject>> = {};
+
+function exampleOf(field: QuestionField): Json | undefined {
+  if (field.required === false) return undefined;
+  switch (field.type) {
+    case 'choice':
+      return field.options[0];
+    case 'boolean':
+      return true;
+    case 'number':
+      return field.min ?? field.max ?? 1;
+    case 'date':
+      return '2026-01-06T09:00:00Z';
+    case 'text':
+      return 'a demo';
+  }
+}
+
+/** The demo's answer to a question: its own, else what silence would mean, else an example that fits the form. */
+export function demoAnswer({
+  name,
+  fields,
+  default: silence,
+}: Pick<QuestionView, 'name' | 'fields' | 'default'>): JsonObject {
+  const own = ANSWERS[name] ?? silence;
+  if (own !== null) return own;
+  const values = Object.entries(fields).map(([key, field]) => [key, exampleOf(field)] as const);
+  return Object.fromEntries(values.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+}
+
+/** An answer as a line of the demo: `Personal data: unknown`. */
+export function answerInWords({ fields }: Pick<QuestionView, 'fields'>, answer: JsonObject): string {
+  const words = Object.entries(answer).map(([key, value]) => {
+    const word = value === true ? 'yes' : value === false ? 'no' : String(value);
+    return `${fields[key]?.label ?? key}: ${word}`;
+  });
+  return words.length === 0 ? 'nothing to add' : words.join('; ');
+}
