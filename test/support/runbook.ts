@@ -7,6 +7,7 @@ import type { JsonObject } from '../../contracts/values';
 import { planText } from '../../cli/plan-text';
 import { demoAlert } from '../../cli/demo';
 import { explore } from '../../planner/explore';
+import { savePerson } from '../../store/people';
 import { runVirtually, type Script, type VirtualQuestion } from '../../workflows/kit/virtual-host';
 import { PLAYBOOKS } from '../../workflows/registry';
 import { incidentInput } from './incident-fixtures';
@@ -92,10 +93,23 @@ export async function planOfDemo(ref: string): Promise<string> {
   const actions = Object.keys(ACTIONS) as ActionId[];
   const product = { id: 'product', title: 'Product', simulated: true, actions };
   const config = Config.parse({ policy: DEFAULT_POLICY, connections: [{ id: 'estate', use: 'product' }] });
+  const people = {
+    ana: ['analyst'],
+    lea: ['lead'],
+    lou: ['lead'],
+    hana: ['hr'],
+    leo: ['legal'],
+    eva: ['engineer'],
+  } as const;
   try {
+    for (const [id, roles] of Object.entries(people))
+      await savePerson(store, { id, name: id, roles: [...roles] });
     const plan = plannerHere(store, config, { integrations: new Map([['product', product]]) });
     const alert = { ...demoAlert(ref.replace(/@.*/, '')), id: 'demo', occurredAt: '2026-03-01T08:00:00Z' };
-    return planText(await plan({ playbook: ref, alert, assume: [] })).join('\n');
+    // Which policy it is does not matter here; what it asks for does.
+    return planText(await plan({ playbook: ref, alert, assume: [] }))
+      .join('\n')
+      .replace(/Policy [0-9a-f]{16}/, 'The policy that ships');
   } finally {
     await store.close();
   }
