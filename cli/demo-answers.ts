@@ -2,7 +2,10 @@ import type { QuestionField, QuestionView } from '../contracts/question';
 import type { Json, JsonObject } from '../contracts/values';
 
 /** What the demo says where the form's own example would lead it off the playbook's main path; by the name of the question. */
-const ANSWERS: Readonly<Record<string, JsonObject>> = {};
+const ANSWERS: Readonly<Record<string, JsonObject>> = {
+  lost_device_contents: { encrypted: 'yes' },
+  lost_device_found: { outcome: 'found' },
+};
 
 function exampleOf(field: QuestionField): Json | undefined {
   if (field.required === false) return undefined;

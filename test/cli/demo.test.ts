@@ -41,7 +41,7 @@ test.each(newest.map(({ id, ref }) => [ref, id]))(
   'the demo of %s starts it, and its answers lead to the end',
   async (ref, id) => {
     const request = { headers: {}, query: {}, body: Buffer.of(), now: 0 };
-    const [sent] = generic.parse(demoAlert(id), request, 'demo').alerts;
+    const [sent] = generic.parse(demoAlert(id), request, 'demo', {}).alerts;
     if (sent === undefined) throw new Error('the source makes no alert of it');
     const alert = viewOf(sent, { id: 'a', seq: 1 }, new AssetIndex(assets));
     expect(matching(PLAYBOOKS, [alert])[0]?.ref).toBe(ref);
