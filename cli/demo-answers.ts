@@ -8,6 +8,8 @@ const ANSWERS: Readonly<Record<string, JsonObject>> = {
   exfiltration_access: { back: true },
   web_shell_reach: { accounts: 'm.okafor' },
   web_shell_return: { way: 'restore its data' },
+  lost_device_contents: { encrypted: 'yes' },
+  lost_device_found: { outcome: 'found' },
 };
 
 function exampleOf(field: QuestionField): Json | undefined {

@@ -84,6 +84,26 @@ const ALERTS: Readonly<Record<string, JsonObject>> = {
       processes: [{ pid: 4242, name: 'sh' }],
     },
   },
+  brute_force: {
+    title: 'Log-in of m.okafor after 240 failures',
+    severity: 4,
+    category: 'credential_attack',
+    techniques: ['T1110.001', 'T1078'],
+    entities: { hosts: ['fin-fs-01'], accounts: ['m.okafor'], ips: ['203.0.113.66'] },
+  },
+  lost_device: {
+    title: 'Laptop fin-ws-042 of m.okafor was left on a train',
+    severity: 3,
+    category: 'lost_device',
+    entities: { hosts: ['fin-ws-042'], accounts: ['m.okafor'] },
+  },
+  insider: {
+    title: 'm.okafor copies the finance share to a private address',
+    severity: 4,
+    category: 'insider',
+    techniques: ['T1213'],
+    entities: { hosts: ['fin-ws-042'], accounts: ['m.okafor'] },
+  },
 };
 
 interface Incident {

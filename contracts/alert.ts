@@ -56,6 +56,7 @@ export const CATEGORIES = [
   'policy',
   'availability',
   'insider',
+  'lost_device',
   'other',
 ] as const;
 

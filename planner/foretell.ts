@@ -118,7 +118,11 @@ function planOf(
       ...facts.notes,
       ...notesOf(facts, playbook, playbooks),
       ...(steps.length === 0
-        ? ['There is nothing to do: the alert names nothing that this playbook acts on.']
+        ? [
+            run.stuck === null
+              ? 'There is nothing to do: the alert names nothing that this playbook acts on.'
+              : 'Nothing is done before what it waits for.',
+          ]
         : []),
       ...(facts.assume.includes('detection_returns') && watchesAtMs === undefined
         ? ['The detection does not return in this plan: the run never comes to a watch.']

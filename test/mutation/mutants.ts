@@ -10,6 +10,7 @@ import { PLANNER } from './planner';
 import { INVERSES, PLAYBOOKS } from './playbooks';
 import { POLICIES } from './policy';
 import { STEERING } from './steering';
+import { TARGETS_OF_ORDERS } from './targets';
 import { WORD_CHECKS } from './words';
 
 /** Every check and step whose loss a named test must notice. `npm run mutants` takes each out and demands it. */
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...STEERING,
   ...DEPLOYMENT,
+  ...TARGETS_OF_ORDERS,
   ...DRILLS,
   ...WORD_CHECKS,
   ...CATALOGUE,

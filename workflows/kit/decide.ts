@@ -1,4 +1,5 @@
 import type { Run } from './run';
+import type { Matcher } from './wait-for';
 
 const MOST_CHARACTERS = 300;
 
@@ -22,4 +23,14 @@ export function decide<T extends boolean | string>(
 export function note(run: Run, text: string): void {
   run.check();
   run.tellings.tell({ kind: 'note', text: text.slice(0, 2000) });
+}
+
+/** `alerted`: see the words of a playbook. */
+export function alerted(run: Run, what: Matcher, about?: { readonly key: string }): boolean {
+  return run.alerts.some(({ scope, ...alert }) => {
+    const named = [...scope.hosts, ...scope.accounts, ...scope.datasets, ...(scope.processes ?? [])];
+    return (
+      what.matches({ ...alert, scope }) && (about === undefined || named.some(({ key }) => key === about.key))
+    );
+  });
 }

@@ -24,6 +24,15 @@ export function category(name: AlertView['category']): Matcher {
   return { title: name, specificity: 1, matches: (alert) => alert.category === name };
 }
 
+/** Alerts that any of these matches. */
+export function anyOf(...matchers: readonly Matcher[]): Matcher {
+  return {
+    title: matchers.map(({ title }) => title).join(' or '),
+    specificity: Math.max(0, ...matchers.map(({ specificity }) => specificity)),
+    matches: (alert) => matchers.some((one) => one.matches(alert)),
+  };
+}
+
 export interface PlaybookSpec {
   /** snake_case, frozen once released: it is in histories and in the journal. */
   readonly id: string;

@@ -16,6 +16,8 @@ export interface Order {
   readonly onFind?: 'quarantine';
   readonly verify?: 'first';
   readonly when?: 'clean';
+  /** Which targets it is for, and which of them it has met; all, when left out. It is read again as alerts join. */
+  readonly only?: { readonly admits: (value: unknown) => boolean; readonly met: Set<string> };
   /** By which scans; the antivirus when left out. */
   readonly by?: readonly ScanKind[];
   /** What of a finding joins the scope. */

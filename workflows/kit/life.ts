@@ -3,7 +3,7 @@ import { matching, type Playbook } from './define-playbook';
 import type { Host } from './host';
 import { noteFailure } from './failure';
 import { endWatch, recur } from './phases';
-import { catchUp, retry } from './pursue';
+import { catchUp, meetAgain, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
 import { SET_NAMES } from './scope';
 import { words } from './words';
@@ -213,6 +213,7 @@ export function incidentLife(host: Host, input: IncidentInput, playbooks: readon
   const live = async (): Promise<void> => {
     run.absorb(input.alerts);
     if (input.alerts.length === 50) run.newAlerts();
+    run.onTouched = (touched) => meetAgain(run, touched);
     run.startPump((late) => run.spawn(() => catchUp(run, late)));
     let ending = await work(run, () => firstLife(run, playbooks));
     for (;;) {

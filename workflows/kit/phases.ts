@@ -5,7 +5,7 @@ import type { Finding } from './finding';
 import type { Order, OrderKind } from './ledger';
 import { pursue } from './pursue';
 import type { Run } from './run';
-import type { LiveSet, ScopeTarget } from './scope';
+import type { LiveSet, Scope, ScopeTarget, SetName } from './scope';
 
 const PHASE_OF: Record<OrderKind, Phase> = {
   collect: 'analysis',
@@ -28,13 +28,19 @@ export interface Speaker {
   readonly run: Run;
   /** The playbooks within playbooks, outermost first; empty for the run's own. */
   readonly within: readonly string[];
+  /** Which targets of a set the orders are for; all, where it says nothing. */
+  readonly only: Only;
 }
+
+/** Which targets of a set are meant. Read again as alerts join, so it may depend on nothing but the run. */
+export type Only = { readonly [S in SetName]?: (target: ValueOf<S>) => boolean };
+type ValueOf<S extends SetName> = Scope[S] extends LiveSet<infer T> ? T : never;
 
 type Given4 = Parameters<typeof place> extends [Speaker, ...infer G] ? G : never;
 type Given = Omit<Order, 'group' | 'set' | 'make'>;
 
 function place(
-  { run, within }: Speaker,
+  { run, within, only }: Speaker,
   order: Given,
   title: string,
   over: LiveSet<unknown>,
@@ -51,7 +57,9 @@ function place(
     reason: `${[run.playbook ?? 'playbook', ...within].join(' > ')}: ${title}`,
   };
   const calls = (value: unknown): readonly ActionCall[] => [make(value as never)].flat();
-  const whole: Order = { ...order, group, set: over.name, make: calls };
+  const admits = only[over.name] as ((value: unknown) => boolean) | undefined;
+  const some = admits === undefined ? {} : { only: { admits, met: new Set<string>() } };
+  const whole: Order = { ...order, ...some, group, set: over.name, make: calls };
   run.orders.push(whole);
   run.enter(phase);
   return whole;

@@ -172,9 +172,16 @@ async function pursueItems(run: Run, order: Order, planned: readonly Planned[]):
   }
 }
 
+/** Whether the order is for the target; it has met it from then on. */
+function meets({ only }: Order, { key, value }: ScopeTarget): boolean {
+  if (only?.admits(value) === false) return false;
+  only?.met.add(key);
+  return true;
+}
+
 /** Carries an order out on the targets, each item once more than it was done before. */
 export async function pursue(run: Run, order: Order, given: readonly ScopeTarget[]): Promise<void> {
-  const targets = given.filter((target) => run.scope.has(target));
+  const targets = given.filter((target) => run.scope.has(target) && meets(order, target));
   if (targets.length === 0) return;
   // Before planning: a containment that is done again at the gate must be released too.
   if (order.kind === 'recover' || order.kind === 'release') await run.gate();
@@ -222,8 +229,15 @@ async function takeFindings(run: Run, order: Order, targets: readonly ScopeTarge
   }
 }
 
-/** Brings targets that joined late through every order so far, and through those that are added meanwhile. */
-export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promise<void> {
+/** Whether an order has left a target out. */
+const leftOut = (order: Order, { key, value }: ScopeTarget): boolean =>
+  order.only !== undefined && !order.only.met.has(key) && order.only.admits(value);
+
+/**
+ * Brings targets that joined late through every order so far, and through those that are added meanwhile; `again`: targets that
+ * were there before, through the orders that are for them since an alert only.
+ */
+export async function catchUp(run: Run, targets: readonly ScopeTarget[], again = false): Promise<void> {
   for (let index = 0; run.standing; index += 1) {
     const order = run.orders[index];
     if (order === undefined) break;
@@ -231,7 +245,7 @@ export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promis
       await pursue(
         run,
         order,
-        targets.filter((target) => target.set === order.set),
+        targets.filter((target) => target.set === order.set && (!again || leftOut(order, target))),
       );
     } catch (error) {
       // One order that breaks on a newcomer must not keep it from the others.
@@ -240,4 +254,14 @@ export async function catchUp(run: Run, targets: readonly ScopeTarget[]): Promis
     }
   }
   for (const target of targets) if (run.scope.has(target)) run.caughtUp.add(target.key);
+}
+
+/** Lets known targets, of which an alert has told something new, meet the orders that had left them out. */
+export function meetAgain(run: Run, touched: readonly ScopeTarget[]): void {
+  const awaited = touched.filter(
+    (target) =>
+      run.caughtUp.has(target.key) &&
+      run.orders.some((order) => order.set === target.set && leftOut(order, target)),
+  );
+  if (awaited.length > 0) run.spawn(() => catchUp(run, awaited, true));
 }

@@ -60,6 +60,8 @@ export class Run {
   readonly openQuestions = new Map<string, string>();
   /** Lets standing orders meet targets that joined late. */
   onLate: (targets: ScopeTarget[]) => void = () => undefined;
+  /** Lets standing orders that have left out a known target look at it again. */
+  onTouched: (targets: ScopeTarget[]) => void = () => undefined;
   /** The longest watch that a playbook within this one wants. */
   wantedWatchSeconds = 0;
   alerts: AlertView[] = [];
@@ -265,8 +267,10 @@ export class Run {
       if (alert.seq <= (this.#detached.get(alert.id) ?? 0)) continue;
       this.alerts.push(alert);
       const { added, touched } = this.scope.absorb(alert);
-      if (this.standing) late.push(...added);
-      else if (!alert.resolved && touched.length > 0) this.hits.push(alert);
+      if (this.standing) {
+        late.push(...added);
+        this.onTouched(touched);
+      } else if (!alert.resolved && touched.length > 0) this.hits.push(alert);
     }
     return late;
   }

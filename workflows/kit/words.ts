@@ -1,16 +1,16 @@
 import type { ActionCall, ActionId } from '../../contracts/actions';
 import type { ScanKind } from '../../contracts/scans';
 import { ask, type AnswerOf, type Fields, type Question } from './ask';
-import { decide, note } from './decide';
+import { alerted, decide, note } from './decide';
 import { seconds, type Duration } from './duration';
 import { PlaybookError } from './failure';
 import { widen } from './find';
 import type { Additions, Finding } from './finding';
 import type { Order } from './ledger';
-import { collect, give, watch, type Speaker } from './phases';
+import { collect, give, watch, type Only, type Speaker } from './phases';
 import type { Run } from './run';
 import type { LiveSet, Scope, SetName } from './scope';
-import { waitFor, type WaitFor } from './wait-for';
+import { waitFor, type Matcher, type WaitFor } from './wait-for';
 
 const COLLECT_PATIENCE: Duration = '5m';
 const MOST_WITHIN = 3;
@@ -47,6 +47,8 @@ export interface Words {
    * it is by the assets.
    */
   readonly widen: (why: string, additions: Additions) => Promise<ReadonlySet<string>>;
+  /** Whether an alert of the incident is such a one; about one thing, where that is given. What joins later is seen as well. */
+  readonly alerted: (what: Matcher, about?: { readonly key: string }) => boolean;
   /**
    * Takes a named branch: returns the fact, and records which way the run went. `among`: all ways there are, where the fact is a word;
    * graph and coverage know of those only.
@@ -66,9 +68,10 @@ export interface Words {
   readonly waitFor: WaitFor;
   /**
    * Lets the body of another playbook go on within this run, by `id@version`. Its orders are its own groups; the watch that it wants
-   * is taken at the end, and the longest counts.
+   * is taken at the end, and the longest counts. With `only`, its orders are for these targets; one that an alert makes such a target
+   * later meets them then.
    */
-  readonly subPlaybook: (ref: `${string}@${number}`) => Promise<void>;
+  readonly subPlaybook: (ref: `${string}@${number}`, options?: { readonly only?: Only }) => Promise<void>;
   /** What stops the damage. Each effect is leased: nobody forgets it. */
   readonly contain: Phrase<{ lease: Duration }>;
   /** What removes the cause; under the lease, where it can be taken back. With `onFind`, findings of a scan are quarantined and the host is scanned again. */
@@ -95,8 +98,8 @@ export interface Words {
 }
 
 /** Binds the words to a run, for its playbook or for one within that. */
-export function words(run: Run, within: readonly string[] = []): Words {
-  const speaker: Speaker = { run, within };
+export function words(run: Run, within: readonly string[] = [], only: Only = {}): Words {
+  const speaker: Speaker = { run, within, only };
   return {
     scope: run.scope,
     collect: async (title, over, make, options) => {
@@ -111,6 +114,7 @@ export function words(run: Run, within: readonly string[] = []): Words {
       return (await collect(speaker, patienceMs, order, title, over, make)) as never;
     },
     widen: (why, additions) => widen(run, why, additions),
+    alerted: (what, about) => alerted(run, what, about),
     decide: <T extends boolean | string>(title: string, fact: T, among?: readonly T[]): T =>
       decide(run, title, fact, among),
     note: (text) => {
@@ -118,7 +122,7 @@ export function words(run: Run, within: readonly string[] = []): Words {
     },
     ask: (question, options) => ask(run, question, options?.about ?? ''),
     waitFor: ((what) => waitFor(run, what)) as WaitFor,
-    subPlaybook: (ref) => subPlaybook(speaker, ref),
+    subPlaybook: (ref, options) => subPlaybook(speaker, ref, options?.only ?? {}),
     contain: (title, over, make, { lease }) =>
       give(speaker, { kind: 'contain', leaseSeconds: seconds(lease) }, title, over, make),
     eradicate: (title, over, make, options) =>
@@ -162,7 +166,7 @@ export function words(run: Run, within: readonly string[] = []): Words {
   };
 }
 
-async function subPlaybook({ run, within }: Speaker, ref: string): Promise<void> {
+async function subPlaybook({ run, within, only }: Speaker, ref: string, its: Only): Promise<void> {
   run.check();
   const playbook = run.playbooks.find((one) => one.ref === ref);
   if (playbook === undefined)
@@ -174,5 +178,5 @@ async function subPlaybook({ run, within }: Speaker, ref: string): Promise<void>
       `${[...within, ref].join(' > ')}: that many playbooks within each other are not let`,
     );
   run.tellings.tell({ kind: 'playbook', playbook: ref });
-  await playbook.run(words(run, [...within, ref]) as never);
+  await playbook.run(words(run, [...within, ref], { ...only, ...its }) as never);
 }

@@ -1,0 +1,35 @@
+import { stepsOf } from './steps-of';
+
+export const BRUTE_FORCE = stepsOf(
+  'brute-force',
+  1,
+  [
+    "collect('Log-in",
+    "contain('Block",
+    "contain(\n        'Isolate",
+    "eradicate(\n        'Clean",
+    "contain(\n          'End the sessions",
+    'release(scope.hosts',
+  ],
+  [
+    ['await ask(origin)', "({ hosts: '' })"],
+    ['ask(attempts),', 'new Promise<undefined>(() => undefined),'],
+    ["waitFor({ alert: LOGGED_IN, within: '3h' })", "waitFor({ time: '3h' })"],
+    ['const answer = areEntered()', 'const answer = false'],
+    ['await ask(exposure)', '({ closed: true })'],
+    ['note(', 'void ('],
+    ["sources = await widen('Hosts", "await widen('Hosts"],
+    ["named = await widen('Accounts", "await widen('Accounts"],
+    ['(sources.has(host.key) ? endpoint.isolateHost', '(true ? endpoint.isolateHost'],
+    ['(sources.has(host.key) ? endpoint.scanAv', '(true ? endpoint.scanAv'],
+    ["subPlaybook('account_compromise@1'", "(async (..._: unknown[]) => undefined)('account_compromise@1'"],
+    ['accounts: isEntered,', ''],
+    ['areEntered() && !sources', '!sources'],
+    ['&& !sources.has(key)', ''],
+    ['ips: () => false,', ''],
+    ['(isUnknown ? identity', '(true ? identity'],
+    [' || alerted(LOGGED_IN, account)', ''],
+    ["{ when: 'clean' }", '{}'],
+    ["onFind: 'quarantine',", ''],
+  ],
+);

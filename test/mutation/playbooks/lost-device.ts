@@ -1,0 +1,37 @@
+import { stepsOf } from './steps-of';
+
+export const LOST_DEVICE = stepsOf(
+  'lost-device',
+  1,
+  [
+    "contain('Lock",
+    "contain('End",
+    "eradicate('New",
+    "contain('Deactivate",
+    "contain('Keep",
+    "collect('Examine",
+    "eradicate('Clean",
+    'release(scope.hosts',
+    "eradicate('Wipe",
+    "watch('30d'",
+  ],
+  [
+    ['await ask(contents)', "({ encrypted: 'yes', keys: '' })"],
+    ['await ask(dataProtection)', "({ notified: '' })"],
+    ['await ask(whereabouts)', "({ outcome: 'gone' })"],
+    ['await ask(wiping)', '({ wipe: true })'],
+    ["await widen('Keys", "await (async (..._: unknown[]) => undefined)('Keys"],
+    ["encrypted !== 'yes'", 'false'],
+    ['note(', 'void ('],
+    ['if (wipe) await', 'await'],
+    ['identity.resetPassword({ account }),', ''],
+    ['        identity.revokeSessions({ account }),\n', ''],
+    ['identity.requireMfaRegistration({ account }),', ''],
+    ['endpoint.collectMemory({ host }),', ''],
+    ['endpoint.collectTriage({ host }),', ''],
+    ['        await locked;\n', ''],
+    ['Promise.all([locked, reach(), fate()])', 'locked.then(reach).then(fate)'],
+    ["{ when: 'clean' }", '{}'],
+    ["onFind: 'quarantine',", ''],
+  ],
+);
