@@ -22,6 +22,7 @@ import { blocklistRoutes } from './routes/blocklists';
 import { confirmPages } from './routes/confirm';
 import { hookRoutes } from './routes/hooks';
 import { openApiOf } from './routes/openapi';
+import { sessionRoutes } from './routes/session';
 import { startPage } from './routes/start-page';
 import { routerOf } from './routes/table';
 
@@ -54,6 +55,8 @@ const headers: RequestHandler = (request, response, next) => {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('X-Frame-Options', 'DENY');
   response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   response.setHeader(
     'Content-Security-Policy',
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -137,6 +140,7 @@ export function createApp(deps: AppDeps): Express {
     response.json(document);
   });
   app.use(routerOf(store, API, routes));
+  app.use(sessionRoutes(store));
   app.use(confirmPages(store, connected, wake));
   app.use(startPage(store, wake));
   app.use(() => {

@@ -2,7 +2,7 @@ import express, { Router, type Request, type RequestHandler } from 'express';
 import { z } from 'zod';
 import type { Person } from '../../store/people';
 import type { Store } from '../../store/store';
-import { authorize, type Permission } from '../auth/authenticate';
+import { authorize, type Caller, type Permission } from '../auth/authenticate';
 
 const BODY_LIMIT = '2mb';
 
@@ -12,6 +12,8 @@ const NOTHING = z.object({});
 /** What a handler is given: everything checked. */
 export interface Call<P extends Shape, Q extends Shape, B extends z.ZodType> {
   person: Person;
+  /** What the person calls with; a decision's record names it. */
+  channel: Caller['channel'];
   params: z.output<P>;
   query: z.output<Q>;
   body: z.output<B>;
@@ -80,10 +82,11 @@ export function routerOf(store: Store, prefix: string, routes: readonly Route[])
   for (const one of routes) {
     const path = prefix + one.path.replace(/\{(\w+)\}/g, ':$1');
     router[one.method](path, async (request, response) => {
-      const person = await authorize(store, request, one.permission);
+      const { person, channel } = await authorize(store, request, one.permission);
       const body = one.body === undefined ? undefined : one.body.parse(await readBody(request, response));
       const answer = await one.handle({
         person,
+        channel,
         params: one.params.parse(request.params),
         query: one.query.parse(request.query),
         body,
