@@ -12,6 +12,7 @@ import { alertsOf } from '../sources/alerts-of';
 import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
+import { ChangeFeed } from './change-feed';
 import { createMetrics } from './metrics';
 import type { Notifier } from './notifier';
 import { pollMetrics } from './poll-metrics';
@@ -20,6 +21,7 @@ import { apiRoutes } from './routes/api';
 import { approvalHooks } from './routes/approval-hooks';
 import { blocklistRoutes } from './routes/blocklists';
 import { confirmPages } from './routes/confirm';
+import { eventRoutes } from './routes/events';
 import { hookRoutes } from './routes/hooks';
 import { openApiOf } from './routes/openapi';
 import { sessionRoutes } from './routes/session';
@@ -45,6 +47,8 @@ export interface AppDeps {
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
   log: CallContext['log'];
+  /** Aborted when the process is told to stop: what is held open ends. */
+  stopping?: AbortSignal;
 }
 
 /** Names the request, in the answer and in the log, and says what a browser may do with an answer. */
@@ -139,6 +143,7 @@ export function createApp(deps: AppDeps): Express {
   app.get(`${API}/openapi.json`, (_request, response) => {
     response.json(document);
   });
+  app.use(eventRoutes(store, API, new ChangeFeed(store, log, deps.stopping)));
   app.use(routerOf(store, API, routes));
   app.use(sessionRoutes(store));
   app.use(confirmPages(store, connected, wake));

@@ -192,6 +192,28 @@ export const BESIDE: Record<string, Doc> = {
       responses: { 200: { description: 'The text format of Prometheus.', content: TEXT } },
     },
   },
+  '/api/v1/events': {
+    get: {
+      operationId: 'readEvents',
+      tags: ['events'],
+      summary:
+        'What changed, as server-sent events: kinds of journal entries and incidents, without their content',
+      parameters: [
+        { name: 'Last-Event-ID', in: 'header', schema: { type: 'string' } },
+        { name: 'after', in: 'query', description: 'As Last-Event-ID.', schema: { type: 'string' } },
+      ],
+      responses: {
+        200: {
+          description: '`position`, `changes`, or `lost`: look at everything again.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        401: problem(PROBLEMS[401] ?? ''),
+        403: problem(PROBLEMS[403] ?? ''),
+        429: problem('Too many listen already. Retry-After says when to ask again.'),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
+    },
+  },
   '/api/v1/openapi.json': {
     get: {
       operationId: 'openapi',

@@ -4,6 +4,7 @@ import * as policy from './002-policy';
 import * as guardrails from './003-guardrails';
 import * as notices from './005-notices';
 import * as delegations from './006-delegations';
+import * as consoleEvents from './010-console';
 
 /** In order of their names. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '003-guardrails': guardrails,
   '005-notices': notices,
   '006-delegations': delegations,
+  '010-console': consoleEvents,
 };

@@ -1,4 +1,5 @@
 import { CHANNEL_MUTANTS } from './channels';
+import { CONSOLE } from './console';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
@@ -21,4 +22,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANNEL_MUTANTS,
   ...STEERING,
   ...DRILLS,
+  ...CONSOLE,
 ];
