@@ -39,7 +39,7 @@ export class ChangeFeed {
     stopping?: AbortSignal,
   ) {
     stopping?.addEventListener('abort', () => {
-      for (const { close } of this.#listeners) close();
+      for (const listener of this.#listeners) listener.close();
     });
   }
 

@@ -61,10 +61,7 @@ test('the cookie reads the API, and only from our own pages', async () => {
     { Origin: 'https://evil.example.com' },
     { Origin: 'null' },
   ])
-    expect([headers, await api('GET', '/api/v1/me', { Cookie, ...headers } as never)]).toEqual([
-      headers,
-      403,
-    ]);
+    expect([headers, await api('GET', '/api/v1/me', { Cookie, ...headers })]).toEqual([headers, 403]);
 });
 
 test('a change needs the token of this log-in, and comes from our own pages', async () => {
