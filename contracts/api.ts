@@ -167,6 +167,10 @@ export const KillSwitch = z.object({
 export const KillSwitchInput = Reason.extend({ on: z.boolean() });
 
 export const Me = z.object({ id: z.string(), name: z.string(), roles: z.array(Role) });
+/** Who is logged in in a browser; `csrf` goes into the header `X-Cordon-Csrf` of each call that changes something. */
+export const SessionView = z.object({
+  session: z.object({ person: Me, csrf: z.string(), permissions: z.array(z.string()) }).nullable(),
+});
 export const PersonView = Me.extend({ active: z.boolean() });
 export type PersonView = z.infer<typeof PersonView>;
 

@@ -14,6 +14,7 @@ import { policyVersionOf } from '../store/policies';
 import type { SealWitness } from '../store/seals';
 import type { Store } from '../store/store';
 import { CallLimits } from './auth/limits';
+import { ChangeFeed } from './change-feed';
 import { createMetrics } from './metrics';
 import type { Notifier } from './notifier';
 import { pollMetrics } from './poll-metrics';
@@ -22,8 +23,10 @@ import { apiRoutes } from './routes/api';
 import { approvalHooks } from './routes/approval-hooks';
 import { blocklistRoutes } from './routes/blocklists';
 import { confirmPages } from './routes/confirm';
+import { eventRoutes } from './routes/events';
 import { hookRoutes } from './routes/hooks';
 import { openApiOf } from './routes/openapi';
+import { sessionRoutes } from './routes/session';
 import { startPage } from './routes/start-page';
 import { routerOf } from './routes/table';
 
@@ -59,6 +62,8 @@ export interface AppDeps {
   /** Something is in SQL that the dispatcher should see at once. */
   wake: () => void;
   log: CallContext['log'];
+  /** Aborted when the process is told to stop: what is held open ends. */
+  stopping?: AbortSignal;
 }
 
 /** Names the request, in the answer and in the log, and says what a browser may do with an answer. */
@@ -69,6 +74,8 @@ const headers: RequestHandler = (request, response, next) => {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('X-Frame-Options', 'DENY');
   response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   response.setHeader(
     'Content-Security-Policy',
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -154,7 +161,10 @@ export function createApp(deps: AppDeps): Express {
   app.get(`${API}/openapi.json`, (_request, response) => {
     response.json(document);
   });
-  app.use(routerOf(store, new CallLimits(config.api), API, routes));
+  const limits = new CallLimits(config.api);
+  app.use(eventRoutes(store, limits, API, new ChangeFeed(store, log, deps.stopping)));
+  app.use(routerOf(store, limits, API, routes));
+  app.use(sessionRoutes(store, limits));
   app.use(confirmPages(store, connected, wake));
   app.use(startPage(store, wake));
   app.use(() => {

@@ -301,6 +301,8 @@ export interface Journal {
   data: Jsonb<JsonObject>;
   prev_hash: string;
   hash: string;
+  /** The transaction that appended it; an order over all chains. Null for what was there before that was kept. */
+  tx: Generated<string | null>;
 }
 export interface JournalHeads {
   incident: string;

@@ -50,7 +50,9 @@ export async function startServer(
   const notifier = new Notifier({ store, channels: connected, publicUrl: config.publicUrl, log });
   notifier.start();
   cleanups.add(() => notifier.stop());
+  const stopping = new AbortController();
   const app = createApp({
+    stopping: stopping.signal,
     store,
     config,
     sources: SOURCES,
@@ -79,7 +81,10 @@ export async function startServer(
     server.once('listening', resolve);
     server.once('error', reject);
   });
-  cleanups.add(() => drain(server));
+  cleanups.add(() => {
+    stopping.abort();
+    return drain(server);
+  });
   const { port } = server.address() as AddressInfo;
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   return { url: `http://${host}:${String(port)}`, token };

@@ -3,6 +3,7 @@ import type { Role } from '../../contracts/values';
 import { personOfToken, type Person } from '../../store/people';
 import type { Store } from '../../store/store';
 import { Problem } from '../problem';
+import { apiSessionOf } from './session';
 
 /** What each permission needs: one of these roles. One table for the whole API. */
 export const PERMISSIONS = {
@@ -27,14 +28,6 @@ export const PERMISSIONS = {
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
-/** The person of a token; 401 when it is unknown, expired, revoked, or the person inactive. */
-async function personBehind(store: Store, token: string | undefined): Promise<Person> {
-  const person = token === undefined ? undefined : await personOfToken(store, token);
-  if (person === undefined)
-    throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
-  return person;
-}
-
 /** Refuses, with 403, who holds none of the roles. */
 export function requirePermission(person: Person, permission: Permission): void {
   const roles: readonly Role[] = PERMISSIONS[permission];
@@ -46,10 +39,39 @@ export function requirePermission(person: Person, permission: Permission): void 
     );
 }
 
-/** The person behind the bearer token, if they may. 401 without a good token, 403 without the role. Cookies do not count. */
-export async function authorize(store: Store, request: Request, permission: Permission): Promise<Person> {
-  const token = /^Bearer (\S{1,200})$/.exec(request.headers.authorization ?? '')?.[1];
-  const person = await personBehind(store, token);
-  requirePermission(person, permission);
-  return person;
+/** Who calls, and by what: a program with a token, or the console with the cookie of a log-in. */
+export interface Caller {
+  person: Person;
+  channel: 'api' | 'console';
 }
+
+/** The caller behind the bearer token or, only where no `Authorization` is sent, behind the cookie of a log-in. */
+async function callerOf(store: Store, request: Request): Promise<Caller | undefined> {
+  const { authorization } = request.headers;
+  if (authorization === undefined) {
+    const session = await apiSessionOf(store, request);
+    return session === undefined ? undefined : { person: session.person, channel: 'console' };
+  }
+  const token = /^Bearer (\S{1,200})$/.exec(authorization)?.[1];
+  const person = token === undefined ? undefined : await personOfToken(store, token);
+  return person === undefined ? undefined : { person, channel: 'api' };
+}
+
+/**
+ * The caller, if they may. 401 when the token is unknown, expired or revoked, the person inactive, or nobody is logged in; 403
+ * without the role, and for a call with a cookie that another site may have sent.
+ */
+export async function authorize(store: Store, request: Request, permission: Permission): Promise<Caller> {
+  const caller = await callerOf(store, request);
+  if (caller === undefined)
+    throw new Problem(401, 'Unauthorized', 'Send an API token: Authorization: Bearer <token>.');
+  requirePermission(caller.person, permission);
+  return caller;
+}
+
+/** What a person may do, by name. */
+export const permissionsOf = (person: Person): Permission[] =>
+  (Object.keys(PERMISSIONS) as Permission[]).filter((permission) => {
+    const roles: readonly Role[] = PERMISSIONS[permission];
+    return person.roles.some((role) => roles.includes(role));
+  });

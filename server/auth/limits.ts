@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from '../../contracts/config';
 import { Problem } from '../problem';
@@ -21,16 +22,21 @@ export class CallLimits {
     await consume(this.#calls, person, 'This person calls the API too often');
   }
 
-  /** 429 when too many calls from this address had no good token lately; nobody looks at the token then. */
-  async mayTry(address: string): Promise<void> {
+  /**
+   * Does what finds out who calls. What ends in 401 counts against the address; after too many it is 429, and nobody looks at the
+   * token.
+   */
+  async attempt<T>(request: Pick<Request, 'ip'>, work: () => Promise<T>): Promise<T> {
+    const address = request.ip ?? 'unknown';
     const so = await this.#failures.get(address);
     if (so !== null && so.remainingPoints <= 0)
       throw tooMany(so, 'Too many calls from here had no good token');
-  }
-
-  /** Counts a call from this address that had no good token. */
-  async failed(address: string): Promise<void> {
-    await this.#failures.penalty(address);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) await this.#failures.penalty(address);
+      throw error;
+    }
   }
 }
 

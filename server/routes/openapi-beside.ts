@@ -43,7 +43,12 @@ const SIGNATURE: Doc[] = [
   schema: { type: 'string' },
 }));
 
-/** What stands beside `/api/v1`: for machines, each with a way of its own to prove who it is. */
+const SESSION = {
+  description: 'Who is logged in now.',
+  content: { 'application/json': { schema: { $ref: `${SCHEMAS}SessionView` } } },
+};
+
+/** What stands beside `/api/v1`, each with a way of its own to prove who it is. */
 export const BESIDE: Record<string, Doc> = {
   '/hooks/{source}': {
     post: {
@@ -101,6 +106,50 @@ export const BESIDE: Record<string, Doc> = {
       },
     },
   },
+  '/session': {
+    get: {
+      operationId: 'getSession',
+      tags: ['session'],
+      summary: 'Who is logged in in this browser',
+      security: [],
+      responses: { 200: SESSION, 403: problem('Another site asked.'), 503: problem(PROBLEMS[503] ?? '') },
+    },
+    post: {
+      operationId: 'logIn',
+      tags: ['session'],
+      summary: 'Log this browser in with an API token; sets the cookie',
+      security: [],
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema: { type: 'object', properties: { token: { type: 'string' } }, required: ['token'] },
+          },
+        },
+      },
+      responses: {
+        200: SESSION,
+        400: problem(BODY_PROBLEMS[400]),
+        401: problem('The token does not hold.'),
+        403: problem('Another site sent it.'),
+        413: problem('The body is too large.'),
+        422: problem(PROBLEMS[422] ?? ''),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
+    },
+    delete: {
+      operationId: 'logOut',
+      tags: ['session'],
+      summary: 'Log this browser out',
+      security: [{ login: [] }],
+      responses: {
+        200: SESSION,
+        401: problem('Nobody is logged in.'),
+        403: problem('Another site, or without the token of the log-in.'),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
+    },
+  },
   '/blocklists/{list}': {
     get: {
       operationId: 'readBlocklist',
@@ -142,6 +191,28 @@ export const BESIDE: Record<string, Doc> = {
       summary: 'Metrics for Prometheus',
       security: [],
       responses: { 200: { description: 'The text format of Prometheus.', content: TEXT } },
+    },
+  },
+  '/api/v1/events': {
+    get: {
+      operationId: 'readEvents',
+      tags: ['events'],
+      summary:
+        'What changed, as server-sent events: kinds of journal entries and incidents, without their content',
+      parameters: [
+        { name: 'Last-Event-ID', in: 'header', schema: { type: 'string' } },
+        { name: 'after', in: 'query', description: 'As Last-Event-ID.', schema: { type: 'string' } },
+      ],
+      responses: {
+        200: {
+          description: '`position`, `changes`, or `lost`: look at everything again.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        401: problem(PROBLEMS[401] ?? ''),
+        403: problem(PROBLEMS[403] ?? ''),
+        429: problem('Too many listen already. Retry-After says when to ask again.'),
+        503: problem(PROBLEMS[503] ?? ''),
+      },
     },
   },
   '/api/v1/openapi.json': {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Decided, ProblemBody } from '../../contracts/api';
+import { Decided, ProblemBody, SessionView } from '../../contracts/api';
 import { ChannelDecision } from '../../contracts/channel';
 import { PERMISSIONS } from '../auth/authenticate';
 import { BESIDE, BODY_PROBLEMS, problem, PROBLEMS, SCHEMAS, type Doc } from './openapi-beside';
@@ -83,6 +83,7 @@ export function openApiOf(routes: readonly Route[], prefix: string, version: str
     ['Problem', ProblemBody],
     ['Delivered', Delivered],
     ['ChannelDecided', Decided],
+    ['SessionView', SessionView],
   ]);
   const bodies = new Map<string, z.ZodType>([['ChannelDecision', ChannelDecision]]);
   const paths: Record<string, Doc> = {};
@@ -101,11 +102,18 @@ export function openApiOf(routes: readonly Route[], prefix: string, version: str
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [{ token: [] }],
+    security: [{ token: [] }, { login: [] }],
     paths: { ...paths, ...BESIDE },
     components: {
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'An API token of a person.' },
+        login: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: 'cordon_token',
+          description:
+            'The log-in of a browser, from its own pages; what changes something also needs X-Cordon-Csrf.',
+        },
         listSecret: { type: 'http', scheme: 'basic', description: 'The secret of one block list.' },
       },
       schemas: { ...components(answers, 'output'), ...components(bodies, 'input') },

@@ -59,7 +59,7 @@ export function questionSection(question: QuestionView, { person, csrf }: Sessio
     <p>For ${roles.join(' or ')}, until ${expiresAt}; ${silence}.</p>
     ${
       mayAnswer
-        ? html`<form method="post" action="/answer">
+        ? html`<form method="post" action="/plain/answer">
             <input type="hidden" name="csrf" value="${csrf}" />
             <input type="hidden" name="question" value="${id}" />
             <input type="hidden" name="answerId" value="${randomUUID()}" />

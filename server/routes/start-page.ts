@@ -2,14 +2,13 @@ import express, { Router } from 'express';
 import { z } from 'zod';
 import { typedText } from '../../contracts/question';
 import type { JsonObject } from '../../contracts/values';
-import { personOfToken } from '../../store/people';
 import { listQuestions } from '../../store/questions';
 import { readKillSwitch } from '../../store/kill-switch';
 import { approvalRequests, containments, incidentList } from '../../store/read-models';
 import type { Store } from '../../store/store';
 import { requirePermission } from '../auth/authenticate';
-import { cookieOptions, requireOwnSite, requireSession, SESSION_COOKIE, sessionOf } from '../auth/session';
 import { answer } from './answer';
+import { beginSession, endSession, requireOwnSite, requireSession, sessionOf } from '../auth/session';
 import { decide } from './decide';
 import { html, STYLE } from './html';
 import { plainError } from './plain-error';
@@ -37,7 +36,7 @@ const Answer = z
   .catchall(z.unknown());
 
 /**
- * `/`: incidents, what waits for a decision, and what is in force, for a browser without scripts. A person logs in with an API
+ * `/plain`: incidents, what waits for a decision, and what is in force, for a browser without scripts. A person logs in with an API
  * token; each decision is a plain form and goes the same way as one of the API.
  */
 export function startPage(store: Store, wake: () => void): Router {
@@ -45,7 +44,11 @@ export function startPage(store: Store, wake: () => void): Router {
   router.get('/style.css', (_request, response) => {
     response.type('css').send(STYLE);
   });
-  router.get('/', async (request, response) => {
+  // What links say that went out before; the fragment stays.
+  router.get('/', (_request, response) => {
+    response.redirect(303, '/plain');
+  });
+  router.get('/plain', async (request, response) => {
     const session = await sessionOf(store, request);
     if (session === undefined) {
       response.type('html').send(loginPage());
@@ -62,23 +65,22 @@ export function startPage(store: Store, wake: () => void): Router {
       .type('html')
       .send(startView(session, { incidents: incidents.items, approvals, leases, killSwitch, questions }));
   });
-  router.post('/login', form, async (request, response) => {
+  router.post('/plain/login', form, async (request, response) => {
     requireOwnSite(request);
     const parsed = Login.safeParse(request.body);
     const token = parsed.success ? parsed.data.token : '';
-    if ((await personOfToken(store, token)) === undefined) {
+    if ((await beginSession(store, request, response, token)) === undefined) {
       response.status(401).type('html').send(loginPage('This token does not hold.'));
       return;
     }
-    response.cookie(SESSION_COOKIE, token, cookieOptions(request));
-    response.redirect(303, '/');
+    response.redirect(303, '/plain');
   });
-  router.post('/logout', form, async (request, response) => {
+  router.post('/plain/logout', form, async (request, response) => {
     await requireSession(store, request, (request.body as { csrf?: unknown } | undefined)?.csrf);
-    response.clearCookie(SESSION_COOKIE, cookieOptions(request));
-    response.redirect(303, '/');
+    endSession(request, response);
+    response.redirect(303, '/plain');
   });
-  router.post('/decide', form, async (request, response) => {
+  router.post('/plain/decide', form, async (request, response) => {
     const body = (request.body ?? {}) as { csrf?: unknown };
     const { person } = await requireSession(store, request, body.csrf);
     requirePermission(person, 'decide');
@@ -86,9 +88,9 @@ export function startPage(store: Store, wake: () => void): Router {
     const input = { ...rest, items: item, ...(reason === undefined || reason === '' ? {} : { reason }) };
     await decide(store, id, input, { person: person.id, roles: person.roles, channel: 'page' });
     wake();
-    response.redirect(303, '/');
+    response.redirect(303, '/plain');
   });
-  router.post('/answer', form, async (request, response) => {
+  router.post('/plain/answer', form, async (request, response) => {
     const body = (request.body ?? {}) as { csrf?: unknown };
     const { person } = await requireSession(store, request, body.csrf);
     requirePermission(person, 'answer');
@@ -103,8 +105,11 @@ export function startPage(store: Store, wake: () => void): Router {
     const input = { answerId, answer: Object.fromEntries(given) as JsonObject };
     await answer(store, id, input, { person: person.id, roles: person.roles, channel: 'page' });
     wake();
-    response.redirect(303, '/');
+    response.redirect(303, '/plain');
   });
-  router.use(['/login', '/logout', '/decide', '/answer'], plainError(html`<p><a href="/">Back</a></p>`));
+  router.use(
+    ['/plain/login', '/plain/logout', '/plain/decide', '/plain/answer'],
+    plainError(html`<p><a href="/plain">Back</a></p>`),
+  );
   return router;
 }

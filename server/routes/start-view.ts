@@ -25,7 +25,7 @@ export function loginPage(error = ''): string {
     'Cordon',
     html`<h1>Cordon</h1>
       ${error === '' ? NOTHING : html`<p class="alarm">${error}</p>`}
-      <form method="post" action="/login" autocomplete="off">
+      <form method="post" action="/plain/login" autocomplete="off">
         <label>API token <input type="password" name="token" required maxlength="200" /></label>
         <button>Log in</button>
       </form>
@@ -77,7 +77,7 @@ function approvalSection(request: ApprovalRequest, session: Session, mayDecide: 
     <p>
       ${request.incidentTitle}. ${request.reason}. Decide until ${request.expiresAt}; ${silenceOf(request)}.
     </p>
-    <form method="post" action="/decide">
+    <form method="post" action="/plain/decide">
       <input type="hidden" name="csrf" value="${session.csrf}" />
       <input type="hidden" name="request" value="${request.id}" />
       <input type="hidden" name="planHash" value="${request.planHash}" />
@@ -108,7 +108,7 @@ export function startView(session: Session, data: StartData): string {
   return page(
     'Cordon',
     html`<h1>Cordon</h1>
-      <form method="post" action="/logout">
+      <form method="post" action="/plain/logout">
         <input type="hidden" name="csrf" value="${csrf}" />
         <p>${person.name} (${person.roles.join(', ')}) <button>Log out</button></p>
       </form>

@@ -2,9 +2,8 @@ import express, { Router, type Request, type RequestHandler } from 'express';
 import { z } from 'zod';
 import type { Person } from '../../store/people';
 import type { Store } from '../../store/store';
-import { authorize, type Permission } from '../auth/authenticate';
+import { authorize, type Caller, type Permission } from '../auth/authenticate';
 import type { CallLimits } from '../auth/limits';
-import { Problem } from '../problem';
 
 const BODY_LIMIT = '2mb';
 
@@ -14,6 +13,8 @@ const NOTHING = z.object({});
 /** What a handler is given: everything checked. */
 export interface Call<P extends Shape, Q extends Shape, B extends z.ZodType> {
   person: Person;
+  /** What the person calls with; a decision's record names it. */
+  channel: Caller['channel'];
   params: z.output<P>;
   query: z.output<Q>;
   body: z.output<B>;
@@ -77,23 +78,17 @@ function readBody(request: Request, response: express.Response): Promise<unknown
 }
 
 /** Who calls, if they may and not too often. */
-async function callerOf(
+const callerOf = (
   store: Store,
   limits: CallLimits,
   request: Request,
   permission: Permission,
-): Promise<Person> {
-  const address = request.ip ?? 'unknown';
-  await limits.mayTry(address);
-  try {
-    const person = await authorize(store, request, permission);
-    await limits.called(person.id);
-    return person;
-  } catch (error) {
-    if (error instanceof Problem && error.status === 401) await limits.failed(address);
-    throw error;
-  }
-}
+): Promise<Caller> =>
+  limits.attempt(request, async () => {
+    const caller = await authorize(store, request, permission);
+    await limits.called(caller.person.id);
+    return caller;
+  });
 
 /** The router of a table: each route authorised, checked, answered, in this order. */
 export function routerOf(store: Store, limits: CallLimits, prefix: string, routes: readonly Route[]): Router {
@@ -101,10 +96,11 @@ export function routerOf(store: Store, limits: CallLimits, prefix: string, route
   for (const one of routes) {
     const path = prefix + one.path.replace(/\{(\w+)\}/g, ':$1');
     router[one.method](path, async (request, response) => {
-      const person = await callerOf(store, limits, request, one.permission);
+      const { person, channel } = await callerOf(store, limits, request, one.permission);
       const body = one.body === undefined ? undefined : one.body.parse(await readBody(request, response));
       const answer = await one.handle({
         person,
+        channel,
         params: one.params.parse(request.params),
         query: one.query.parse(request.query),
         body,

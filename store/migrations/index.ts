@@ -6,6 +6,7 @@ import * as notices from './005-notices';
 import * as delegations from './006-delegations';
 import * as steering from './007-steering';
 import * as questions from './009-questions';
+import * as consoleEvents from './010-console';
 
 /** In order of their names. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '006-delegations': delegations,
   '007-steering': steering,
   '009-questions': questions,
+  '010-console': consoleEvents,
 };

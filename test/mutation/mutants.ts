@@ -1,6 +1,7 @@
 import { CATALOGUE } from './catalogue';
 import { CHANNEL_MUTANTS } from './channels';
 import { DEPLOYMENT } from './deployment';
+import { CONSOLE } from './console';
 import { DRILLS } from './drills';
 import { EFFECTS } from './effects';
 import { GUARD } from './guard';
@@ -29,4 +30,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DRILLS,
   ...WORD_CHECKS,
   ...CATALOGUE,
+  ...CONSOLE,
 ];

@@ -212,13 +212,13 @@ test('what it asks of people says DRILL, and what it did says simulated', async 
   expect((await detail(incident)).actions).toMatchObject([
     { action: 'endpoint.scan_av', status: 'simulated' },
   ]);
-  const login = await server.call<string>('POST', '/login', {
+  const login = await server.call<string>('POST', '/plain/login', {
     as: null,
     body: new URLSearchParams({ token: server.tokens['lea'] ?? '' }).toString(),
     headers: { 'Content-Type': 'application/x-www-form-urlencoded', Origin: server.url },
   });
   const cookie = String(login.headers['set-cookie']?.[0]).split(';')[0] ?? '';
-  const page = (await server.call<string>('GET', '/', { as: null, headers: { Cookie: cookie } })).data;
+  const page = (await server.call<string>('GET', '/plain', { as: null, headers: { Cookie: cookie } })).data;
   expect(page).toMatch(new RegExp(`DRILL</strong> ${incident}: Cut the hosts off`));
 });
 

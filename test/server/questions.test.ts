@@ -248,11 +248,11 @@ describe('the start page', () => {
       headers: { ...FORM, ...headers },
     });
   const logIn = async (token: string): Promise<{ Cookie: string }> => {
-    const { headers } = await post('/login', [['token', token]]);
+    const { headers } = await post('/plain/login', [['token', token]]);
     return { Cookie: headers['set-cookie']?.[0]?.split(';')[0] ?? '' };
   };
   const sectionOf = async (id: string, cookie: { Cookie: string }): Promise<string> => {
-    const { data } = await server.call<string>('GET', '/', { as: null, headers: cookie });
+    const { data } = await server.call<string>('GET', '/plain', { as: null, headers: cookie });
     return data.split('<section>').find((part) => part.includes(`question-${id}`)) ?? '';
   };
 
@@ -274,13 +274,13 @@ describe('the start page', () => {
     expect(
       (
         await post(
-          '/answer',
+          '/plain/answer',
           fields.filter(([name]) => name !== 'csrf'),
           cookie,
         )
       ).status,
     ).toBe(403);
-    expect((await post('/answer', fields, cookie)).status).toBe(303);
+    expect((await post('/plain/answer', fields, cookie)).status).toBe(303);
     const [found] = (
       await server.call<{ items: QuestionView[] }>(
         'GET',

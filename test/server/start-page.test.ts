@@ -9,7 +9,8 @@ afterAll(() => server.stop());
 
 type Page = Awaited<ReturnType<TestServer['call']>>;
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
-const get = (headers: Record<string, string> = {}) => server.call<string>('GET', '/', { as: null, headers });
+const get = (headers: Record<string, string> = {}) =>
+  server.call<string>('GET', '/plain', { as: null, headers });
 const post = (path: string, fields: [string, string][], headers: Record<string, string> = {}) =>
   server.call<string>('POST', path, {
     as: null,
@@ -18,9 +19,9 @@ const post = (path: string, fields: [string, string][], headers: Record<string, 
   });
 
 async function logIn(person: string): Promise<{ Cookie: string }> {
-  const { status, headers } = await post('/login', [['token', server.tokens[person] ?? '']]);
+  const { status, headers } = await post('/plain/login', [['token', server.tokens[person] ?? '']]);
   const [cookie = ''] = headers['set-cookie'] ?? [];
-  expect([status, headers['location']]).toEqual([303, '/']);
+  expect([status, headers['location']]).toEqual([303, '/plain']);
   return { Cookie: cookie.split(';')[0] ?? '' };
 }
 /** The hidden fields of the form of a request, as a browser would send them. */
@@ -35,22 +36,24 @@ const decisions = (request: string) =>
 
 test('without a log-in there is only the form; with a wrong token too', async () => {
   const { status, data, headers } = await get();
-  expect([status, data.includes('action="/login"'), data.includes('INC-2026')]).toEqual([200, true, false]);
+  expect([status, data.includes('action="/plain/login"'), data.includes('INC-2026')]).toEqual([
+    200,
+    true,
+    false,
+  ]);
   expect(headers['content-security-policy']).toBe(
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
   );
   expect(data).not.toContain('<script');
-  const wrong = await post('/login', [['token', 'cordon_wrong']]);
+  const wrong = await post('/plain/login', [['token', 'cordon_wrong']]);
   expect([wrong.status, wrong.headers['set-cookie']]).toEqual([401, undefined]);
 });
 
-test('the cookie is out of reach for scripts and other sites, and lets nobody into the API', async () => {
-  const { headers } = await post('/login', [['token', server.tokens['lea'] ?? '']], {
+test('the cookie is out of reach for scripts and other sites', async () => {
+  const { headers } = await post('/plain/login', [['token', server.tokens['lea'] ?? '']], {
     'X-Forwarded-Proto': 'https',
   });
   expect(headers['set-cookie']?.[0]).toMatch(/; HttpOnly; Secure; SameSite=Strict$/);
-  const cookie = await logIn('lea');
-  expect((await server.call('GET', '/api/v1/me', { as: null, headers: cookie })).status).toBe(401);
 });
 
 test('a person reads what waits, item by item, and decides about what they chose', async () => {
@@ -77,9 +80,9 @@ test('a person reads what waits, item by item, and decides about what they chose
     ['reason', 'agreed'],
   ];
   const before = server.wakes();
-  const answer = await post('/decide', fields, cookie);
-  expect([answer.status, answer.headers['location'], server.wakes()]).toEqual([303, '/', before + 1]);
-  expect((await post('/decide', fields, cookie)).status).toBe(303);
+  const answer = await post('/plain/decide', fields, cookie);
+  expect([answer.status, answer.headers['location'], server.wakes()]).toEqual([303, '/plain', before + 1]);
+  expect((await post('/plain/decide', fields, cookie)).status).toBe(303);
   expect(await decisions(request)).toMatchObject([
     {
       person: 'lea',
@@ -106,19 +109,21 @@ test('a form without the token of the log-in, of another log-in, or from another
   ] as [string, string][];
   const without = fields.filter(([name]) => name !== 'csrf');
   const tries: [number, Page][] = [
-    [403, await post('/decide', without, lea)],
-    [403, await post('/decide', fields, ana)],
-    [401, await post('/decide', fields)],
-    [403, await post('/decide', fields, { ...lea, Origin: 'https://evil.example.com' })],
-    [403, await post('/decide', fields, { ...lea, 'Sec-Fetch-Site': 'cross-site' })],
+    [403, await post('/plain/decide', without, lea)],
+    [403, await post('/plain/decide', fields, ana)],
+    [401, await post('/plain/decide', fields)],
+    [403, await post('/plain/decide', fields, { ...lea, Origin: 'https://evil.example.com' })],
+    [403, await post('/plain/decide', fields, { ...lea, 'Sec-Fetch-Site': 'cross-site' })],
     [
       403,
-      await post('/login', [['token', server.tokens['lea'] ?? '']], { Origin: 'https://evil.example.com' }),
+      await post('/plain/login', [['token', server.tokens['lea'] ?? '']], {
+        Origin: 'https://evil.example.com',
+      }),
     ],
     [
       422,
       await post(
-        '/decide',
+        '/plain/decide',
         fields.filter(([name]) => name !== 'item'),
         lea,
       ),
@@ -126,7 +131,7 @@ test('a form without the token of the log-in, of another log-in, or from another
     [
       409,
       await post(
-        '/decide',
+        '/plain/decide',
         fields.map(([name, value]) => [name, name === 'planHash' ? 'old' : value]),
         lea,
       ),
@@ -135,7 +140,7 @@ test('a form without the token of the log-in, of another log-in, or from another
   expect(tries.map(([, { status }]) => status)).toEqual(tries.map(([expected]) => expected));
   expect(await decisions(request)).toEqual([]);
   const own = { ...lea, Origin: server.url, 'Sec-Fetch-Site': 'same-origin' };
-  expect((await post('/decide', fields, own)).status).toBe(303);
+  expect((await post('/plain/decide', fields, own)).status).toBe(303);
 });
 
 test('who may only read gets no buttons, and cannot decide by hand either', async () => {
@@ -147,7 +152,7 @@ test('who may only read gets no buttons, and cannot decide by hand either', asyn
   expect(data).toContain('host:ws-4');
   expect(data).not.toContain('name="verdict"');
   const answer = await post(
-    '/decide',
+    '/plain/decide',
     [...formOf(data, request), ['item', 'endpoint.isolate_host:ws-4'], ['verdict', 'approve']],
     vera,
   );
@@ -168,8 +173,8 @@ test('what an attacker wrote is shown as text', async () => {
 test('logging out ends it in this browser', async () => {
   const cookie = await logIn('lea');
   const csrf = /name="csrf" value="(\w+)"/.exec((await get(cookie)).data)?.[1] ?? '';
-  expect((await post('/logout', [], cookie)).status).toBe(403);
-  const out = await post('/logout', [['csrf', csrf]], cookie);
+  expect((await post('/plain/logout', [], cookie)).status).toBe(403);
+  const out = await post('/plain/logout', [['csrf', csrf]], cookie);
   expect([out.status, out.headers['set-cookie']?.[0]]).toEqual([
     303,
     expect.stringMatching(/^cordon_token=;.*Expires=Thu, 01 Jan 1970/),

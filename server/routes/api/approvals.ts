@@ -54,8 +54,8 @@ export const approvals = ({ store, wake }: ApiDeps): Route[] => [
       404: 'There is no such approval request.',
       409: 'Settled, another plan, or a decisionId that stands for another decision.',
     },
-    handle: async ({ person, params, body }) => {
-      const voice = { person: person.id, roles: person.roles, channel: 'api' };
+    handle: async ({ person, channel, params, body }) => {
+      const voice = { person: person.id, roles: person.roles, channel };
       const decided = await decide(store, params.id, body, voice);
       wake();
       return decided;
@@ -76,8 +76,8 @@ export const approvals = ({ store, wake }: ApiDeps): Route[] => [
       404: 'There is no such approval request.',
       409: 'Settled, or a decisionId that stands for another decision.',
     },
-    handle: async ({ person, params, body }) => {
-      const voice = { person: person.id, roles: person.roles, channel: 'api' };
+    handle: async ({ person, channel, params, body }) => {
+      const voice = { person: person.id, roles: person.roles, channel };
       const decided = await decide(store, params.id, { ...body, verdict: 'break_glass' }, voice);
       wake();
       return decided;
