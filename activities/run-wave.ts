@@ -10,7 +10,7 @@ import type { Mode } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { alertFacts } from '../store/policy-facts';
-import { restraints } from '../store/detach';
+import { restraints } from '../store/left-targets';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
 import { inTransaction, type Tx } from '../store/store';
