@@ -80,6 +80,8 @@ class Attempt {
   /** Read with the first probe a moment ago. */
   #standing: Standing | undefined;
   #acted: boolean;
+  /** Something may have been sent: an adapter was let through the fence, or its act broke otherwise. */
+  #told: boolean;
 
   constructor(
     private readonly deps: RunnerDeps,
@@ -92,6 +94,7 @@ class Attempt {
     this.#first = (claimed.firstProbe ?? undefined) as Probe | undefined;
     // An earlier attempt left no outcome: it may have acted.
     this.#acted = attempt > 1;
+    this.#told = attempt > 1;
     this.#context = {
       actionKey: prepared.actionKey,
       incident: prepared.wave.incident,
@@ -99,7 +102,10 @@ class Attempt {
       attempt,
       signal,
       log: deps.log,
-      fence: () => this.#fence(),
+      fence: async () => {
+        await this.#fence();
+        this.#told = true;
+      },
       putEvidence: evidenceWriter(deps, prepared),
     };
   }
@@ -128,8 +134,8 @@ class Attempt {
 
   /** It may not be told to the product any more. Whether it was before is known where nothing was sent yet. */
   stopped(failure: CordonError): Ended {
-    const status = this.#acted ? 'unknown' : 'denied';
-    return { status, failure: failure.toFailure(), maybeApplied: this.#acted };
+    const status = this.#told ? 'unknown' : 'denied';
+    return { status, failure: failure.toFailure(), maybeApplied: this.#told };
   }
 
   /** The product cannot be reached: the item waits, for days if need be. */
@@ -165,6 +171,9 @@ class Attempt {
     const acted = await this.#call((context) => {
       this.#acted = true;
       return this.#handler.act(input, context, this.#first);
+    }).catch((error: unknown) => {
+      if (!(error instanceof CordonError && error.type === 'target_removed')) this.#told = true;
+      throw error;
     });
     await this.#at('acted');
     return this.#conclude(acted);

@@ -1,4 +1,4 @@
-import { of, type Mutant } from './mutant';
+import { of, RACES, type Mutant } from './mutant';
 
 const KIT = 'test/workflows/kit.test.ts';
 const RUN = 'test/workflows/incident.test.ts';
@@ -33,6 +33,15 @@ export const STEERING: readonly Mutant[] = [
       '  if (!prepared.spec.readOnly',
       VOTES,
       'what a person took out is refused',
+    ],
+  ]),
+  ...of('activities/effect.ts', [
+    [
+      'a fence that does not see what a person took out',
+      'if (gone !== undefined) throw new CordonError(gone.type, gone.message);',
+      '',
+      RACES,
+      'what a person takes out after its claim',
     ],
   ]),
   ...of('contracts/removed.ts', [

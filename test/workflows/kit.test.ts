@@ -97,14 +97,14 @@ describe('targets by a person', () => {
     atMs,
     command: { kind: 'remove_target', id: `t${String(seq)}`, seq, targets: ['host:b2'], ...words },
   });
-  const slow: Script['answer'] = (item, { atMs }) =>
+  const slow: NonNullable<Script['answer']> = (item, { atMs }) =>
     item.action === 'endpoint.isolate_host' && atMs < 4 * HOUR
       ? { status: 'pending', againInMs: 60_000 }
       : undefined;
 
   test('what is added meets every standing order', async () => {
     const run = await runVirtually(incidentInput([alertView(1, { hosts: [A] })]), [full], {
-      commands: [add(HOUR)] as Script['commands'],
+      commands: [add(HOUR)] as NonNullable<Script['commands']>,
       answer: slow,
     });
     expect(ofB(run.items)).toContain('contain/cut_off isolate_host/host:b2#1');
@@ -113,7 +113,7 @@ describe('targets by a person', () => {
   });
   test('what is taken out is in no later order, and no alert brings it back', async () => {
     const run = await runVirtually(incidentInput([alertView(1, { hosts: [A, B] })]), [full], {
-      commands: [remove(HOUR)] as Script['commands'],
+      commands: [remove(HOUR)] as NonNullable<Script['commands']>,
       alerts: [{ atMs: 2 * HOUR, alert: alertView(2, { hosts: [B] }) }],
       answer: slow,
     });
@@ -126,7 +126,7 @@ describe('targets by a person', () => {
   test('what rode in the start input is not obeyed again', async () => {
     const targets = { seq: 2, added: [{ seq: 2, scope: alertView(1, { hosts: [B] }).scope }], removed: [] };
     const run = await runVirtually(incidentInput([alertView(1, { hosts: [A] })], { targets }), [full], {
-      commands: [remove(HOUR, 1)] as Script['commands'],
+      commands: [remove(HOUR, 1)] as NonNullable<Script['commands']>,
       answer: slow,
     });
     expect(ofB(run.items)).toContain('release/release_hosts release/isolate_host/host:b2#1');
@@ -218,7 +218,7 @@ describe('steering', () => {
     return { ...run, hours };
   };
   /** Isolation takes four hours. */
-  const slow: Script['answer'] = (item, { atMs }) =>
+  const slow: NonNullable<Script['answer']> = (item, { atMs }) =>
     item.action === 'endpoint.isolate_host' && !item.release && atMs < 4 * HOUR
       ? { status: 'pending', againInMs: 60_000 }
       : undefined;
