@@ -108,7 +108,7 @@ export async function updateIncident(
       .executeTakeFirstOrThrow();
     const { added } = await tx
       .selectFrom('incident_targets')
-      .select((eb) => eb.fn.max('seq').as('added'))
+      .select((eb) => eb.fn.max<number | null>('seq').as('added'))
       .where('incident', '=', input.incident)
       .executeTakeFirstOrThrow();
     const moreAlerts =

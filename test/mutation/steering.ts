@@ -4,6 +4,7 @@ const KIT = 'test/workflows/kit.test.ts';
 const RUN = 'test/workflows/incident.test.ts';
 const REFUSED = 'what makes no sense is refused';
 
+const TARGETS = 'test/workflows/targets.test.ts';
 const VOTES = 'test/activities/votes.test.ts';
 const MANUAL = 'test/server/manual.test.ts';
 
@@ -58,7 +59,7 @@ export const STEERING: readonly Mutant[] = [
       'an alert that brings back what a person took out',
       'if (key === undefined || this.isRemoved({ set: set.name, key, value })) return;',
       'if (key === undefined) return;',
-      KIT,
+      TARGETS,
       'no alert brings it back',
     ],
   ]),
@@ -67,7 +68,7 @@ export const STEERING: readonly Mutant[] = [
       'a target that a person adds and nobody meets',
       'for (const key of targetKeys(scope)) run.scope.removed.delete(key);',
       'return;',
-      KIT,
+      TARGETS,
       'what is added meets every standing order',
     ],
   ]),

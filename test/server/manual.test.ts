@@ -186,8 +186,7 @@ describe('targets by a person', () => {
       `/api/v1/incidents/${number}/targets/${how}`,
       { as, body: { target, reason: 'seen there' } },
     );
-  const started = async (): Promise<string> =>
-    (await incidentOf(await alert('Odd', { hosts: ['ws-1', 'ws-2'] }))) ?? '';
+  const started = async (): Promise<string> => incidentOf(await alert('Odd', { hosts: ['ws-1', 'ws-2'] }));
   const out = () => server.store.db.selectFrom('detached_targets').select('target_key').execute();
 
   test('no alert brings back what a person took out; what waits for people there is taken back', async () => {
