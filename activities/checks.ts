@@ -1,6 +1,8 @@
 import type { Failure } from '../contracts/errors';
 import type { ItemResult } from '../contracts/messages';
 import type { MaintenanceWindow } from '../contracts/maintenance';
+import type { AssetIndex } from '../contracts/assets';
+import { isRemoved } from '../contracts/removed';
 import type { Requirement } from '../contracts/policy';
 import { closedForItem } from './maintenance';
 import { takesBackDirectly } from './prepare';
@@ -64,4 +66,21 @@ export function holdsOn(
   const closed = closedForItem(windows, prepared, at);
   if (closed !== undefined) holds.push(closed.failure);
   return holds;
+}
+
+/**
+ * That a person has taken a target out of the incident, under whatever name it is meant now; undefined when not. It stops what a run
+ * does to it, also a release; what a person or the end of a lease releases is no run's. Pure.
+ */
+export function removalOf(
+  prepared: Pick<Prepared, 'spec' | 'target' | 'input' | 'mayBe' | 'evenHeld'>,
+  removed: readonly string[],
+  assets: AssetIndex,
+): Failure | undefined {
+  if (prepared.spec.readOnly || prepared.evenHeld === true || !isRemoved(removed, prepared, assets))
+    return undefined;
+  return {
+    type: 'target_removed',
+    message: `A person has taken ${prepared.target.key} out of this incident: nothing is done to it.`,
+  };
 }

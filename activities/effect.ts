@@ -4,6 +4,7 @@ import type { ItemStatus } from '../contracts/messages';
 import type { ActionId } from '../contracts/actions';
 import type { JsonObject } from '../contracts/values';
 import { standing, storeFirstProbe, type Attempted, type Standing } from '../store/claims';
+import { removalOf } from './checks';
 import type { ConnectionGates } from './gates';
 import { evidenceWriter } from './evidence';
 import type { Claimed, CrashPoint, RunnerDeps } from './runner-types';
@@ -44,6 +45,7 @@ export async function performEffect(
       // Not from an adapter (SQL gone, a crash): the claim stays without outcome, and the next attempt finds out.
       if (!(failure instanceof CordonError) || failure.type === 'fenced' || failure.type === 'cancelled')
         throw failure;
+      if (failure.type === 'target_removed') return attempt.stopped(failure);
       if (failure.type === 'kill_switch') return attempt.later(failure, 0);
       // Nothing was told to the product.
       if (failure.type === 'circuit_open') return attempt.later(failure, failure.options.retryAfterMs ?? 0);
@@ -78,6 +80,8 @@ class Attempt {
   /** Read with the first probe a moment ago. */
   #standing: Standing | undefined;
   #acted: boolean;
+  /** Something may have been sent: an adapter was let through the fence, or its act broke otherwise. */
+  #told: boolean;
 
   constructor(
     private readonly deps: RunnerDeps,
@@ -90,6 +94,7 @@ class Attempt {
     this.#first = (claimed.firstProbe ?? undefined) as Probe | undefined;
     // An earlier attempt left no outcome: it may have acted.
     this.#acted = attempt > 1;
+    this.#told = attempt > 1;
     this.#context = {
       actionKey: prepared.actionKey,
       incident: prepared.wave.incident,
@@ -97,7 +102,10 @@ class Attempt {
       attempt,
       signal,
       log: deps.log,
-      fence: () => this.#fence(),
+      fence: async () => {
+        await this.#fence();
+        this.#told = true;
+      },
       putEvidence: evidenceWriter(deps, prepared),
     };
   }
@@ -109,10 +117,12 @@ class Attempt {
 
   async #fence(known?: Standing): Promise<void> {
     const { prepared } = this.claimed;
-    const { holds, killSwitch } = known ?? (await standing(this.deps.store, this.#attempt));
+    const { holds, killSwitch, removed } = known ?? (await standing(this.deps.store, this.#attempt));
     if (!holds) throw new CordonError('fenced', 'A newer attempt has taken over.');
     if (killSwitch && !prepared.spec.readOnly && prepared.evenHeld !== true)
       throw new CordonError('kill_switch', 'The kill switch is on: effects wait until it is lifted.');
+    const gone = removalOf(prepared, removed, this.deps.assets);
+    if (gone !== undefined) throw new CordonError(gone.type, gone.message);
   }
 
   /** Whether doing it again can do no harm. */
@@ -120,6 +130,12 @@ class Attempt {
     return (
       !this.#acted || this.#handler.probe !== undefined || this.claimed.prepared.spec.delivery !== 'probe'
     );
+  }
+
+  /** It may not be told to the product any more. Whether it was before is known where nothing was sent yet. */
+  stopped(failure: CordonError): Ended {
+    const status = this.#told ? 'unknown' : 'denied';
+    return { status, failure: failure.toFailure(), maybeApplied: this.#told };
   }
 
   /** The product cannot be reached: the item waits, for days if need be. */
@@ -155,6 +171,9 @@ class Attempt {
     const acted = await this.#call((context) => {
       this.#acted = true;
       return this.#handler.act(input, context, this.#first);
+    }).catch((error: unknown) => {
+      if (!(error instanceof CordonError && error.type === 'target_removed')) this.#told = true;
+      throw error;
     });
     await this.#at('acted');
     return this.#conclude(acted);

@@ -23,12 +23,12 @@ import {
   takeLeaseLock,
   takeOverClaim,
 } from '../store/claims';
-import { isDetached } from '../store/detach';
+import { isDetached } from '../store/left-targets';
 import { appendJournal, type NewEntry } from '../store/journal';
 import type { NewRow, Row } from '../store/schema';
 import type { Tx } from '../store/store';
 import { ask, awaiting, tell, type ToAsk } from './ask';
-import { forbiddenBy, holdsOn, refusalOf } from './checks';
+import { forbiddenBy, holdsOn, refusalOf, removalOf } from './checks';
 import { brokenOrder } from './order';
 import { requirementOf, withCleanCheck, type IncidentFacts } from './requirement';
 import { claimResult, resultOf } from './results';
@@ -53,6 +53,8 @@ export interface GuardContext {
   readonly killSwitch: boolean;
   /** Targets that left the incident with a detached alert. */
   readonly detached: ReadonlySet<string>;
+  /** Keys of targets that a person took out. */
+  readonly removed: readonly string[];
   readonly ask: boolean;
   readonly isInFlight: (actionKey: string) => boolean;
   /** True the first time; what is held is journaled once, not at every look. */
@@ -154,6 +156,8 @@ async function decide(
   const { deps, tx, at, incident } = context;
   if (incident.status === 'closed')
     return refuse(context, prepared, 'failed', { type: 'rejected', message: 'The incident is closed.' });
+  const gone = removalOf(prepared, context.removed, deps.assets);
+  if (gone !== undefined) return refuse(context, prepared, 'denied', gone);
   if (!prepared.spec.readOnly && !prepared.item.release && isDetached(context.detached, prepared.target))
     return refuse(context, prepared, 'denied', {
       type: 'rejected',
@@ -299,6 +303,9 @@ async function resume(
   const spared = claim.state === 'pending' && claim.token === null ? untouchable(prepared) : undefined;
   if (spared !== undefined)
     return refuse(context, prepared, 'denied', { type: 'protected_asset', message: spared });
+  const untold = claim.state === 'pending' && claim.token === null;
+  const gone = untold ? removalOf(prepared, context.removed, deps.assets) : undefined;
+  if (gone !== undefined) return refuse(context, prepared, 'denied', gone);
   // What the product is doing already is followed up; nothing new is told to it.
   const [held] = claim.token === null ? holdsOn(prepared, standing(context), at) : [];
   if (held !== undefined) return hold(context, prepared, held);

@@ -3,6 +3,7 @@ import type { AssetIndex } from '../contracts/assets';
 import { viewOf } from '../contracts/correlation';
 import { CordonError } from '../contracts/errors';
 import type { Command, IncidentUpdate } from '../contracts/messages';
+import type { JsonObject } from '../contracts/values';
 import { endPretence } from '../store/drills';
 import { appendJournal, type NewEntry } from '../store/journal';
 import { withdrawQuestions } from '../store/questions';
@@ -66,9 +67,12 @@ const COMMAND_KINDS: Record<Command['kind'], NewEntry['kind']> = {
   pause: 'run_paused',
   resume: 'run_resumed',
   extend_watch: 'watch_extended',
+  // Journaled with their state in SQL; a run does not tell them.
+  add_target: 'note_added',
+  remove_target: 'note_added',
 };
 
-/** Writes what a run tells of itself. Closes unless alerts joined that the run has not seen. */
+/** Writes what a run tells of itself. Closes unless alerts or targets joined that the run has not seen. */
 export async function updateIncident(
   deps: RunnerDeps,
   input: IncidentUpdate,
@@ -90,7 +94,7 @@ export async function updateIncident(
     if (input.note !== undefined) tell(actor, 'note_added', { text: input.note });
     if (input.command !== undefined) {
       const { kind, by, id: _id, ...data } = input.command;
-      tell(by, COMMAND_KINDS[kind], data);
+      tell(by, COMMAND_KINDS[kind], data as JsonObject);
     }
     if (input.close === undefined || incident.status === 'closed') {
       if (entries.length > 0) await appendJournal(tx, ...entries);
@@ -102,7 +106,13 @@ export async function updateIncident(
       .select((eb) => eb.fn.max('seq').as('newest'))
       .where('incident', '=', input.incident)
       .executeTakeFirstOrThrow();
-    const moreAlerts = (newest ?? 0) > input.close.seenAlertSeq;
+    const { added } = await tx
+      .selectFrom('incident_targets')
+      .select((eb) => eb.fn.max<number | null>('seq').as('added'))
+      .where('incident', '=', input.incident)
+      .executeTakeFirstOrThrow();
+    const moreAlerts =
+      (newest ?? 0) > input.close.seenAlertSeq || (added ?? 0) > (input.close.seenTargetSeq ?? 0);
     if (!moreAlerts) {
       const { verdict, reason } = input.close;
       await tx

@@ -10,11 +10,12 @@ import type { Mode } from '../contracts/values';
 import { actionKey, heartbeatClaims } from '../store/claims';
 import { appendJournal } from '../store/journal';
 import { alertFacts } from '../store/policy-facts';
-import { restraints } from '../store/detach';
+import { restraints } from '../store/left-targets';
 import { dropHolder, holdersOf, leaseHeldBy, markReleased } from '../store/leases';
 import type { Row } from '../store/schema';
 import { inTransaction, type Tx } from '../store/store';
 import { asCordonError, performEffect } from './effect';
+import { removalOf } from './checks';
 import { ConnectionGates } from './gates';
 import { guardWave, type Verdict } from './guard';
 import { prepareAction, releaseOf } from './prepare';
@@ -270,6 +271,9 @@ export class WaveRunner {
     if (lease === undefined) return prepared;
     const others = (await holdersOf(tx, lease.id)).filter((incident) => incident !== input.incident);
     if (others.length === 0 && lease.we_did_it) return prepared;
+    const { removed } = await restraints(tx, input.incident);
+    // The guard refuses it, and then the hold stays too.
+    if (removalOf(prepared, removed, this.deps.assets) !== undefined) return prepared;
     // Somebody else still needs it, or it was there before us: only our hold ends.
     if ((await dropHolder(tx, lease.id, input.incident, at)) === 0) await markReleased(tx, lease.id, at);
     await appendJournal(

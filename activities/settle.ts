@@ -12,7 +12,7 @@ import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 
 const IN_FORCE = new Set(['succeeded', 'already']);
 /** Ends after which nothing of ours was done, unless it may have been all the same. */
-const NOTHING_DONE = new Set(['failed', 'unsupported', 'already']);
+const NOTHING_DONE = new Set(['failed', 'denied', 'unsupported', 'already']);
 
 const MOST_AT_ONCE = 50;
 /** PGlite takes one transaction after another; with more writers they would only wait there. */

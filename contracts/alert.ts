@@ -118,6 +118,27 @@ export type ScopeDataset = z.infer<typeof ScopeDataset>;
 export const ScopeProcess = z.object({ ...ProcessRef.shape, key: z.string(), host: ScopeHost });
 export type ScopeProcess = z.infer<typeof ScopeProcess>;
 
+/** What a run may act upon, resolved against the assets. */
+export const TargetScope = z.object({
+  hosts: z.array(ScopeHost),
+  accounts: z.array(ScopeAccount),
+  datasets: z.array(ScopeDataset),
+  ips: z.array(z.string()),
+  files: z.array(FileRef.extend({ host: z.string().optional() })),
+  // Runs from before there were such things do not have them.
+  domains: z.array(z.string()).optional(),
+  urls: z.array(z.string()).optional(),
+  messages: z.array(Message).optional(),
+  senders: z.array(z.string()).optional(),
+  keys: z.array(CloudKeyRef).optional(),
+  principals: z.array(PrincipalRef).optional(),
+  buckets: z.array(BucketRef).optional(),
+  processes: z.array(ScopeProcess).optional(),
+  /** Of files that the alert names. Not of processes: many an attacker uses a tool of the system. */
+  hashes: z.array(Sha256).optional(),
+});
+export type TargetScope = z.infer<typeof TargetScope>;
+
 /** An alert as a run reads it: small, resolved, free of raw vendor data. */
 export const AlertView = z.object({
   id: z.string(),
@@ -132,23 +153,6 @@ export const AlertView = z.object({
   techniques: z.array(z.string()),
   occurredAt: z.string(),
   resolved: z.boolean(),
-  scope: z.object({
-    hosts: z.array(ScopeHost),
-    accounts: z.array(ScopeAccount),
-    datasets: z.array(ScopeDataset),
-    ips: z.array(z.string()),
-    files: z.array(FileRef.extend({ host: z.string().optional() })),
-    // Runs from before there were such things do not have them.
-    domains: z.array(z.string()).optional(),
-    urls: z.array(z.string()).optional(),
-    messages: z.array(Message).optional(),
-    senders: z.array(z.string()).optional(),
-    keys: z.array(CloudKeyRef).optional(),
-    principals: z.array(PrincipalRef).optional(),
-    buckets: z.array(BucketRef).optional(),
-    processes: z.array(ScopeProcess).optional(),
-    /** Of files that the alert names. Not of processes: many an attacker uses a tool of the system. */
-    hashes: z.array(Sha256).optional(),
-  }),
+  scope: TargetScope,
 });
 export type AlertView = z.infer<typeof AlertView>;

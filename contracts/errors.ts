@@ -18,6 +18,8 @@ export const ERROR_TYPES = {
   approval_denied: { retryable: false },
   approval_expired: { retryable: false },
   protected_asset: { retryable: false },
+  /** A person has taken it out of the incident. */
+  target_removed: { retryable: false },
   /** Something else has to be done first. */
   order_violation: { retryable: false },
   budget_exceeded: { retryable: false },

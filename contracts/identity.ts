@@ -26,7 +26,7 @@ export interface Identity {
 }
 
 /** The parts of an input by which products find what to act on. `test/contracts` holds that no action has others. */
-interface Named {
+export interface Named {
   host?: HostRef;
   account?: AccountRef;
   set?: DatasetRef;
@@ -135,7 +135,11 @@ export function identify(call: ActionCall, assets: AssetIndex): Identity {
 
 /** What is known of a target that only its name tells: its asset, and every asset that a product might take the name for. */
 export function assetsOfTarget(target: Target, assets: AssetIndex): PolicyTarget {
-  const name = target.label;
+  return { asset: assets.ofTarget(target), mayBe: assetsNamed(namedBy(target), assets) };
+}
+
+/** The parts of an input that a target's name alone would fill. */
+export function namedBy({ kind, label: name }: Pick<Target, 'kind' | 'label'>): Named {
   const [host = name] = name.split('/');
   const named: Partial<Record<Target['kind'], Named>> = {
     host: { host: { name } },
@@ -152,5 +156,5 @@ export function assetsOfTarget(target: Target, assets: AssetIndex): PolicyTarget
     bucket: { bucket: { name } },
     hash: { sha256: name },
   };
-  return { asset: assets.ofTarget(target), mayBe: assetsNamed(named[target.kind] ?? {}, assets) };
+  return named[kind] ?? {};
 }

@@ -51,6 +51,8 @@ export const JOURNAL_KINDS = [
   'run_paused',
   'run_resumed',
   'watch_extended',
+  'target_added',
+  'target_removed',
   'attention_needed',
   'incident_closed',
   'incident_reopened',

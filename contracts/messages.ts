@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ActionId } from './actions';
-import { AlertView, Entities } from './alert';
+import { AlertView, Entities, TargetScope } from './alert';
 import { Failure } from './errors';
 import type { QuestionInput, QuestionState } from './question';
 import { SCAN_KINDS } from './scans';
@@ -27,6 +27,13 @@ export const DECISION_UPDATE = 'decision';
 export const COMMAND_UPDATE = 'command';
 export const STATUS_QUERY = 'status';
 
+/** How often people may add to an incident or take out of it. */
+export const MOST_TARGET_CHANGES = 200;
+
+/** What a person added to the scope. `seq` counts what people add and take out: each is obeyed once, in order. */
+export const AddedTargets = z.object({ seq: z.number().int().positive(), scope: TargetScope });
+export type AddedTargets = z.infer<typeof AddedTargets>;
+
 /** Start input of a run. The first alerts ride along, so that the first action needs no extra hop. */
 export const IncidentInput = z.object({
   number: z.string(),
@@ -37,6 +44,14 @@ export const IncidentInput = z.object({
   playbook: z.string().optional(),
   alerts: z.array(AlertView).max(50),
   reopens: z.string().optional(),
+  /** What people had added and taken out before there was a run. */
+  targets: z
+    .object({
+      seq: z.number().int().nonnegative(),
+      added: z.array(AddedTargets).max(MOST_TARGET_CHANGES),
+      removed: z.array(z.string()),
+    })
+    .optional(),
   /** Its first task may act at once, by local activities. Runs from before there was such a thing do not have it. */
   quickStart: z.boolean().default(false),
 });
@@ -78,6 +93,23 @@ export const Command = z.discriminatedUnion('kind', [
     kind: z.literal('extend_watch'),
     id: z.string(),
     hours: z.number().int().min(1).max(8784),
+    by: z.string(),
+    reason: z.string(),
+  }),
+  /** Standing orders meet these targets like those of an alert that joins late. */
+  z.object({
+    kind: z.literal('add_target'),
+    id: z.string(),
+    ...AddedTargets.shape,
+    by: z.string(),
+    reason: z.string(),
+  }),
+  /** By their keys. The guard refuses them already; nothing brings them back but `add_target`. */
+  z.object({
+    kind: z.literal('remove_target'),
+    id: z.string(),
+    seq: z.number().int().positive(),
+    targets: z.array(z.string()).min(1),
     by: z.string(),
     reason: z.string(),
   }),
@@ -190,7 +222,15 @@ export const IncidentUpdate = z.object({
   progress: Progress.optional(),
   note: z.string().optional(),
   command: Command.optional(),
-  close: z.object({ verdict: z.string(), reason: z.string(), seenAlertSeq: z.number().int() }).optional(),
+  close: z
+    .object({
+      verdict: z.string(),
+      reason: z.string(),
+      seenAlertSeq: z.number().int(),
+      /** The newest of what people added that the run has taken in; left out where there was nothing. */
+      seenTargetSeq: z.number().int().optional(),
+    })
+    .optional(),
 });
 export type IncidentUpdate = z.infer<typeof IncidentUpdate>;
 
@@ -214,7 +254,7 @@ export interface CordonActivities {
   runWaves(inputs: WaveInput[]): Promise<WaveResult[]>;
   /** Alerts of the incident after `afterSeq`, in order, at most 50. */
   readAlerts(input: { incident: string; afterSeq: number }): Promise<{ alerts: AlertView[] }>;
-  /** Writes phase, note, attention; closes unless alerts joined that the run has not seen. */
+  /** Writes phase, note, attention; closes unless alerts or targets joined that the run has not seen. */
   updateIncident(input: IncidentUpdate): Promise<{ closed: boolean; moreAlerts: boolean }>;
   /** Asks people, once however often it is called, and says what has become of the question. */
   askQuestion(input: QuestionInput): Promise<QuestionState>;

@@ -89,6 +89,7 @@ function incidentRow(facts: PlanFacts): Row<'incidents'> {
     signalled_seq: 0,
     signalled_at: null,
     seen_seq: 0,
+    target_seq: 0,
     summary: {},
   };
 }

@@ -8,6 +8,7 @@ import { forgetRequests } from '../store/once';
 import { forgetSent, markFailed, markSent, takeDue } from '../store/outbox';
 import type { Row } from '../store/schema';
 import type { Store } from '../store/store';
+import { targetsOf } from '../store/targets';
 import { noteUndelivered, reopen } from './ended-runs';
 import { Loops } from './loops';
 import { TemporalAway, WorkerAway, type Runs } from './runs';
@@ -191,6 +192,7 @@ export class Dispatcher {
       policyVersion: row.policy_version,
       alerts: await this.deps.readAlerts(number),
       quickStart: true,
+      ...(row.target_seq === 0 ? {} : { targets: await targetsOf(this.deps.store, number) }),
       ...(row.playbook === null ? {} : { playbook: row.playbook }),
       ...(row.reopens === null ? {} : { reopens: row.reopens }),
     };

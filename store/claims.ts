@@ -54,6 +54,8 @@ export interface Standing {
   /** The attempt is the newest of its claim, and still has the lock over acquire and release. */
   readonly holds: boolean;
   readonly killSwitch: boolean;
+  /** Keys of targets that a person took out of its incident. */
+  readonly removed: readonly string[];
 }
 
 const STANDING = (lockKey: string | null) =>
@@ -61,14 +63,22 @@ const STANDING = (lockKey: string | null) =>
     'fence',
     sql<string | null>`(SELECT owner FROM lease_locks WHERE key = ${lockKey ?? ''})`.as('lock_owner'),
     sql<{ on?: boolean } | null>`(SELECT value FROM settings WHERE key = 'kill_switch')`.as('kill_switch'),
+    sql<string[]>`ARRAY(SELECT target_key FROM detached_targets
+      WHERE detached_targets.incident = claims.incident AND person IS NOT NULL)`.as('removed'),
   ] as const;
 
 function standingOf(
   { key, fence, lockKey }: Attempted,
-  row: { fence: number; lock_owner: string | null; kill_switch: { on?: boolean } | null } | undefined,
+  row:
+    | { fence: number; lock_owner: string | null; kill_switch: { on?: boolean } | null; removed: string[] }
+    | undefined,
 ): Standing {
   const locked = lockKey === null || row?.lock_owner === key;
-  return { holds: row?.fence === fence && locked, killSwitch: row?.kill_switch?.on === true };
+  return {
+    holds: row?.fence === fence && locked,
+    killSwitch: row?.kill_switch?.on === true,
+    removed: row?.removed ?? [],
+  };
 }
 
 /** Whether an attempt may tell the product something. Asked before each call that changes something. */

@@ -225,6 +225,7 @@ async function joinIncident(
     });
   }
   await knowEntities(tx, incident.number, keys, at);
+  if (incident.target_seq > 0) await forgetRemoved(tx, incident.number);
   await takeBackDetached(
     tx,
     incident.number,
@@ -263,14 +264,23 @@ export async function knowEntities(
       .execute();
 }
 
-/** Another alert brings these targets again: the incident's run may act on them once more. */
+/** Another alert brings these targets again: the incident's run may act on them once more, unless a person took them out. */
 async function takeBackDetached(tx: Tx, incident: string, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;
   await tx
     .deleteFrom('detached_targets')
     .where('incident', '=', incident)
     .where('target_key', 'in', keys)
+    .where('person', 'is', null)
     .execute();
+}
+
+/** An alert that names what a person took out beside other things does not make later alerts about it join again. */
+async function forgetRemoved(tx: Tx, incident: string): Promise<void> {
+  await sql`
+    DELETE FROM incident_entities WHERE incident = ${incident} AND key IN (
+      SELECT jsonb_array_elements_text(keys) FROM detached_targets
+      WHERE incident = ${incident} AND person IS NOT NULL)`.execute(tx);
 }
 
 /** Opens an incident for one alert whatever else it would fit, and makes it a member. Returns the number. */

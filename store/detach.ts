@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
 import type { Detached } from '../contracts/api';
 import { correlationKeys, resolveScope, targetKeys } from '../contracts/correlation';
 import type { Target } from '../contracts/values';
-import { settleApprovalItem } from './approvals';
 import { openForAlert, type CorrelateOptions } from './correlate';
 import { appendJournal } from './journal';
-import { tellAgain } from './notices';
+import { addedKeys, cancelApprovals, isDetached, stillContained } from './left-targets';
 import { once } from './once';
 import { enqueue } from './outbox';
 import type { Row } from './schema';
@@ -21,73 +19,10 @@ export type DetachAnswer =
   | { kind: 'only_alert' }
   | { kind: 'reused' };
 
-/**
- * What holds an incident's effects back: the kill switch, and targets that it no longer acts upon. Read once the incident is locked,
- * so that what is being detached is seen.
- */
-export async function restraints(
-  tx: Tx,
-  incident: string,
-): Promise<{ killSwitch: boolean; detached: Set<string> }> {
-  const { rows } = await sql<{ kill_switch: { on?: boolean } | null; detached: string[] }>`
-    SELECT (SELECT value FROM settings WHERE key = 'kill_switch') AS kill_switch,
-      ARRAY(SELECT target_key FROM detached_targets WHERE incident = ${incident}) AS detached`.execute(tx);
-  return { killSwitch: rows[0]?.kill_switch?.on === true, detached: new Set(rows[0]?.detached) };
-}
-
-/** Whether a target left with a detached alert, itself or, for a file or process, with its host. */
-export function isDetached(detached: ReadonlySet<string>, target: Pick<Target, 'kind' | 'key'>): boolean {
-  if (detached.has(target.key)) return true;
-  const isOnHost = target.kind === 'file' || target.kind === 'process';
-  const host = isOnHost ? target.key.slice(target.kind.length + 1).split('/')[0] : undefined;
-  return host !== undefined && detached.has(`host:${host}`);
-}
-
 const without = (all: readonly string[], others: readonly string[]): string[] => {
   const kept = new Set(others);
   return [...new Set(all)].filter((one) => !kept.has(one)).sort();
 };
-
-/** Takes back what was asked for these targets. Returns how many items. */
-async function cancelApprovals(
-  tx: Tx,
-  incident: string,
-  isGone: (target: Pick<Target, 'kind' | 'key'>) => boolean,
-  at: Date,
-): Promise<number> {
-  const pending = await tx
-    .selectFrom('approval_items')
-    .innerJoin('approval_requests', 'approval_requests.id', 'approval_items.request_id')
-    .select(['request_id', 'item_hash', 'target_kind', 'target_key'])
-    .where('incident', '=', incident)
-    .where('approval_items.status', '=', 'pending')
-    .execute();
-  const gone = pending.filter(({ target_kind, target_key }) =>
-    isGone({ kind: target_kind as Target['kind'], key: target_key }),
-  );
-  for (const item of gone)
-    if (await settleApprovalItem(tx, item, 'cancelled'))
-      await tellAgain(tx, item.request_id, 'approval_settled', at);
-  return gone.length;
-}
-
-async function stillContained(
-  tx: Tx,
-  incident: string,
-  isGone: (target: Pick<Target, 'kind' | 'key'>) => boolean,
-): Promise<Detached['stillContained']> {
-  const leases = await tx
-    .selectFrom('leases')
-    .innerJoin('lease_holders', 'lease_holders.lease_id', 'leases.id')
-    .select(['leases.id', 'action', 'target_kind', 'target_key'])
-    .where('incident', '=', incident)
-    .where('lease_holders.released_at', 'is', null)
-    .where('status', '<>', 'released')
-    .execute();
-  return leases
-    .filter(({ target_kind, target_key }) => isGone({ kind: target_kind as Target['kind'], key: target_key }))
-    .map(({ id, action, target_key }) => ({ lease: id, action, target: target_key }));
-}
 
 /** The old incident no longer knows what only this alert spoke of, and is as severe as what is left. */
 async function forget(
@@ -99,7 +34,8 @@ async function forget(
   at: Date,
 ): Promise<string[]> {
   const scopeOf = ({ data }: Row<'alerts'>): string[] => targetKeys(resolveScope(data, assets));
-  const targets = without(scopeOf(alert), rest.flatMap(scopeOf));
+  const added = await addedKeys(tx, incident.number);
+  const targets = without(scopeOf(alert), [...rest.flatMap(scopeOf), ...added]);
   const keys = without(
     correlationKeys(alert.data, assets),
     rest.flatMap(({ data }) => correlationKeys(data, assets)),

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
-import type { Alert } from '../contracts/alert';
+import type { Alert, TargetScope } from '../contracts/alert';
 import type { QuestionForm, QuestionStatus } from '../contracts/question';
 import type { JsonObject, Json } from '../contracts/values';
 
@@ -67,6 +67,8 @@ export interface Incidents {
   signalled_at: OptionalTime;
   /** Highest seq that the run has read. */
   seen_seq: Generated<number>;
+  /** How often people have added targets or taken some out. */
+  target_seq: Generated<number>;
   summary: Jsonb<JsonObject>;
 }
 export interface IncidentLinks {
@@ -75,10 +77,28 @@ export interface IncidentLinks {
   why: string;
   at: Time;
 }
-/** Targets that left an incident with a detached alert: its run does nothing to them until another alert brings them again. */
+/**
+ * Targets that left an incident: its run does nothing to them. Those of a detached alert come back with another alert that brings
+ * them, those that a person took out by a person's word only.
+ */
 export interface DetachedTargets {
   incident: string;
   target_key: string;
+  at: Time;
+  /** Who took it out; null where it left with an alert. */
+  person: ColumnType<string | null, string | null | undefined, string | null>;
+  reason: ColumnType<string | null, string | null | undefined, string | null>;
+  /** Keys by which alerts about it were correlated with the incident. */
+  keys: NullableJsonb<string[]>;
+}
+/** Targets that people added, as the run sees them. */
+export interface IncidentTargets {
+  incident: string;
+  seq: number;
+  keys: Jsonb<string[]>;
+  scope: Jsonb<TargetScope>;
+  person: string;
+  reason: string;
   at: Time;
 }
 /** Who brought something into an incident by hand; see `store/askers.ts`. */
@@ -431,6 +451,7 @@ export interface Schema {
   incidents: Incidents;
   incident_links: IncidentLinks;
   detached_targets: DetachedTargets;
+  incident_targets: IncidentTargets;
   incident_askers: IncidentAskers;
   repeatable_requests: RepeatableRequests;
   entities: Entities;

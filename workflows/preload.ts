@@ -21,6 +21,7 @@ import * as messages from '../contracts/messages';
 import * as names from '../contracts/names';
 import * as question from '../contracts/question';
 import * as scans from '../contracts/scans';
+import * as removed from '../contracts/removed';
 import * as values from '../contracts/values';
 
 /**
@@ -58,6 +59,7 @@ const SHARED: readonly object[] = [
   names,
   question,
   scans,
+  removed,
   values,
 ];
 for (const shared of SHARED) Object.freeze(shared);

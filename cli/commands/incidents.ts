@@ -7,6 +7,7 @@ import { SEVERITY_NAMES, severityName } from '../../contracts/values';
 import { api } from '../api';
 import { say, sayJson, show, tell, verb, type Common } from '../output';
 import { lineOf, watch } from '../timeline';
+import { targetCommands } from './targets';
 
 const MOST_HOURS = 8784;
 
@@ -230,4 +231,5 @@ export function incidentCommands(program: Command): void {
   reading(incidents);
   steering(incidents);
   making(incidents);
+  targetCommands(incidents);
 }

@@ -11,6 +11,12 @@ const STATEMENTS = [
   `CREATE TABLE repeatable_requests (
     person text NOT NULL, key text NOT NULL, content text NOT NULL, answer jsonb, at timestamptz NOT NULL,
     PRIMARY KEY (person, key))`,
+  // What a person took out: null where it left with a detached alert. `keys`: by which alerts about it were correlated.
+  `ALTER TABLE detached_targets ADD COLUMN person text, ADD COLUMN reason text, ADD COLUMN keys jsonb`,
+  `ALTER TABLE incidents ADD COLUMN target_seq integer NOT NULL DEFAULT 0`,
+  `CREATE TABLE incident_targets (
+    incident text NOT NULL, seq integer NOT NULL, keys jsonb NOT NULL, scope jsonb NOT NULL, person text NOT NULL,
+    reason text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (incident, seq))`,
   `CREATE INDEX repeatable_requests_at ON repeatable_requests (at)`,
 ];
 

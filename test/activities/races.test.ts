@@ -1,9 +1,11 @@
 import type { CrashPoint } from '../../activities/runner-types';
+import { AssetIndex } from '../../contracts/assets';
 import type { ConfigInput } from '../../contracts/config';
 import { DEFAULT_POLICY } from '../../contracts/policy';
 import { heartbeatClaims, storeFirstProbe } from '../../store/claims';
 import { recordDecision } from '../../store/decisions';
 import type { Store } from '../../store/store';
+import { removeTarget } from '../../store/targets';
 import { verifyJournal } from '../../store/verify-journal';
 import {
   decide,
@@ -306,6 +308,24 @@ describe('between claim and act', () => {
     expect(world.applied).toEqual([]);
     await killSwitch(store, false);
     expect(await settled(activities, wave)).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('what a person takes out after its claim and before its call is denied and not told', async () => {
+    const config = worldConfig();
+    const wave = waveOf(await openIncident(store, config), item());
+    const { reached, letGo } = holdFirst(world, 'beforeTold');
+    const working = runner(config).runWave(wave);
+    await reached;
+    const by = { person: 'ana', reason: 'not theirs' };
+    const target = { kind: 'host', name: 'ws-1' } as const;
+    expect(await removeTarget(store, wave.incident, target, by, new AssetIndex([]))).toMatchObject({
+      kind: 'removed',
+      underWay: [{ action: 'endpoint.isolate_host', target: 'host:ws-1' }],
+    });
+    letGo();
+    expect((await working).items[0]).toMatchObject({ status: 'denied', failure: { type: 'target_removed' } });
+    expect(world.applied).toEqual([]);
+    expect(await leases()).toEqual([]);
   });
 
   test('a withdrawal is told that it comes too late, and what to do instead', async () => {

@@ -9,6 +9,7 @@ import { APPROVALS_OFF_FOR_LAB, DEFAULT_POLICY } from '../../contracts/policy';
 import { votesOn } from '../../store/approvals';
 import { savePolicy } from '../../store/policies';
 import { inTransaction, type Store } from '../../store/store';
+import { addTarget, removeTarget } from '../../store/targets';
 import { FakeEstate, fakeConfig, hostInput } from '../support/estate';
 import { fileIncident } from '../support/server';
 import { memoryStore } from '../support/store';
@@ -168,4 +169,32 @@ test('a target that left with a detached alert is refused, asked for or not; its
   });
   expect(estate.applied).toEqual(['isolate ws-1']);
   expect(await run('ws-1', true)).toMatchObject({ status: 'succeeded' });
+});
+
+test('what a person took out is refused under any of its names, and so is its release by the run', async () => {
+  await setUp(
+    fakeConfig({
+      connections: [{ id: 'edr', use: 'fake', tags: ['lab'] }],
+      policy: { rules: [APPROVALS_OFF_FOR_LAB, ...DEFAULT_POLICY.rules] },
+    }),
+  );
+  expect(await run('ws-1')).toMatchObject({ status: 'succeeded' });
+  const by = { person: 'ana', reason: 'not theirs' };
+  const none = new AssetIndex([]);
+  for (const name of ['ws-1', 'ws-2'])
+    expect(await removeTarget(store, incident, { kind: 'host', name }, by, none)).toMatchObject({
+      kind: 'removed',
+    });
+  const refused = { status: 'denied', failure: { type: 'target_removed' } };
+  expect(await run('ws-2')).toMatchObject(refused);
+  expect(await run('ws-2.corp.example.com')).toMatchObject(refused);
+  expect(await run('ws-1', true)).toMatchObject(refused);
+  expect(await run('ws-20')).toMatchObject({ status: 'succeeded' });
+  expect(estate.applied).toEqual(['isolate ws-1', 'isolate ws-20']);
+  expect(
+    await addTarget(store, incident, { kind: 'host', name: 'ws-2.corp.example.com' }, by, none),
+  ).toMatchObject({
+    kind: 'added',
+  });
+  expect(await run('ws-2.corp.example.com')).not.toMatchObject(refused);
 });

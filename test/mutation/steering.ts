@@ -1,9 +1,11 @@
-import { of, type Mutant } from './mutant';
+import { of, RACES, type Mutant } from './mutant';
 
 const KIT = 'test/workflows/kit.test.ts';
 const RUN = 'test/workflows/incident.test.ts';
 const REFUSED = 'what makes no sense is refused';
 
+const TARGETS = 'test/workflows/targets-by-hand.test.ts';
+const VOTES = 'test/activities/votes.test.ts';
 const MANUAL = 'test/server/manual.test.ts';
 
 export const STEERING: readonly Mutant[] = [
@@ -23,6 +25,60 @@ export const STEERING: readonly Mutant[] = [
       'known.answer as unknown as A',
       MANUAL,
       'sent twenty times at once it is one command',
+    ],
+  ]),
+  ...of('activities/guard.ts', [
+    [
+      'a target that a person took out is acted upon',
+      "  const gone = removalOf(prepared, context.removed, deps.assets);\n  if (gone !== undefined) return refuse(context, prepared, 'denied', gone);\n  if (!prepared.spec.readOnly",
+      '  if (!prepared.spec.readOnly',
+      VOTES,
+      'what a person took out is refused',
+    ],
+  ]),
+  ...of('activities/effect.ts', [
+    [
+      'a fence that does not see what a person took out',
+      'if (gone !== undefined) throw new CordonError(gone.type, gone.message);',
+      '',
+      RACES,
+      'what a person takes out after its claim',
+    ],
+  ]),
+  ...of('contracts/removed.ts', [
+    [
+      'another name of what was taken out',
+      'names.some((one) => mayBeSameHost(one, host))',
+      'names.includes(host)',
+      VOTES,
+      'what a person took out is refused',
+    ],
+  ]),
+  ...of('workflows/kit/scope.ts', [
+    [
+      'an alert that brings back what a person took out',
+      'if (key === undefined || this.isRemoved({ set: set.name, key, value })) return;',
+      'if (key === undefined) return;',
+      TARGETS,
+      'no alert brings it back',
+    ],
+  ]),
+  ...of('workflows/kit/find.ts', [
+    [
+      'a target that a person adds and nobody meets',
+      'for (const key of targetKeys(scope)) run.scope.removed.delete(key);',
+      'return;',
+      TARGETS,
+      'what is added meets every standing order',
+    ],
+  ]),
+  ...of('store/correlate.ts', [
+    [
+      'an alert that brings back in SQL what a person took out',
+      "    .where('person', 'is', null)\n",
+      '',
+      MANUAL,
+      'no alert brings back what a person took out',
     ],
   ]),
   ...of('workflows/kit/run.ts', [

@@ -46,6 +46,8 @@ const MAY: Readonly<Record<string, readonly Role[]>> = {
   extendWatch: handlers,
   startIncident: handlers,
   detachAlert: handlers,
+  addTarget: handlers,
+  removeTarget: handlers,
   auditContainments: handlers,
   rollBack: ['lead'],
   releaseContainment: ['lead'],

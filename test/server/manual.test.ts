@@ -22,6 +22,7 @@ afterEach(async () => {
     'lease_holders',
     'leases',
     'detached_targets',
+    'incident_targets',
     'incident_links',
     'incident_entities',
     'incident_askers',
@@ -175,6 +176,62 @@ describe('a person starts an incident', () => {
     expect((await start(report('ws-7', { severity: 9 }))).status).toBe(422);
     expect((await start(report('ws-7', { startedBy: 'person:lea' }))).status).toBe(422);
     expect(await server.store.db.selectFrom('alerts').select('id').execute()).toEqual([]);
+  });
+});
+
+describe('targets by a person', () => {
+  const change = (number: string, how: 'add' | 'remove', target: object, as = 'ana') =>
+    server.call<{ targets: string[]; cancelled: number; detail: string }>(
+      'POST',
+      `/api/v1/incidents/${number}/targets/${how}`,
+      { as, body: { target, reason: 'seen there' } },
+    );
+  const started = async (): Promise<string> => incidentOf(await alert('Odd', { hosts: ['ws-1', 'ws-2'] }));
+  const out = () => server.store.db.selectFrom('detached_targets').select('target_key').execute();
+
+  test('no alert brings back what a person took out; what waits for people there is taken back', async () => {
+    const number = await started();
+    await fileRequest(server.store, number, [
+      { action: 'endpoint.isolate_host', target: 'ws-1' },
+      { action: 'endpoint.isolate_host', target: 'ws-2' },
+    ]);
+    const { status, data } = await change(number, 'remove', { kind: 'host', name: 'ws-2' });
+    expect([status, data]).toMatchObject([200, { targets: ['host:ws-2'], cancelled: 1 }]);
+    expect((await timeline(number)).at(-1)).toMatchObject({ kind: 'target_removed', actor: 'person:ana' });
+    expect(await incidentOf(await alert('Both', { hosts: ['ws-1', 'ws-2'] }))).toBe(number);
+    expect(await out()).toEqual([{ target_key: 'host:ws-2' }]);
+    expect(await incidentOf(await alert('Alone', { hosts: ['ws-2'] }))).not.toBe(number);
+    expect((await change(number, 'add', { kind: 'host', name: 'ws-2' })).status).toBe(200);
+    expect(await out()).toEqual([]);
+  });
+
+  test('who adds a target asks in the incident; its run is told, and alerts about it join', async () => {
+    const number = await started();
+    expect(await askersOf(server.store.db, number)).toEqual([]);
+    expect((await change(number, 'add', { kind: 'account', name: 'kim' })).data).toMatchObject({
+      targets: ['account:kim'],
+    });
+    expect(await askersOf(server.store.db, number)).toEqual(['ana']);
+    expect(await incidentOf(await alert('Of kim', { accounts: ['kim'] }))).toBe(number);
+    const sent = await server.store.db
+      .selectFrom('outbox')
+      .select('payload')
+      .where('kind', '=', 'command')
+      .execute();
+    expect(sent.map(({ payload }) => Command.parse(payload))).toMatchObject([{ kind: 'add_target', seq: 1 }]);
+  });
+
+  test('what is closed, unknown, shared by many or not named is refused', async () => {
+    const number = await started();
+    expect((await change('INC-2026-999999', 'add', { kind: 'host', name: 'x' })).status).toBe(404);
+    expect((await change(number, 'add', { kind: 'ip', ip: '127.0.0.1' })).status).toBe(422);
+    expect((await change(number, 'add', { kind: 'host' })).status).toBe(422);
+    await server.store.db
+      .updateTable('incidents')
+      .set({ status: 'closed' })
+      .where('number', '=', number)
+      .execute();
+    expect((await change(number, 'remove', { kind: 'host', name: 'ws-1' })).status).toBe(409);
   });
 });
 

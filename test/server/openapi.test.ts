@@ -304,6 +304,8 @@ test('real answers fit the schemas that the document declares', async () => {
   for (const [path, body] of [
     ['verdict', { verdict: 'benign', reason: 'r' }],
     ['items', { item: 'x', resolution: 'skip', reason: 'r' }],
+    ['targets/add', { target: { kind: 'host', name: 'ws-9' }, reason: 'r' }],
+    ['targets/remove', { target: { kind: 'host', name: 'ws-9' }, reason: 'r' }],
     ['pause', { reason: 'r' }],
     ['resume', { reason: 'r' }],
     ['extend-watch', { hours: 24, reason: 'r' }],

@@ -165,7 +165,7 @@ describe('steering', () => {
     return { ...run, hours };
   };
   /** Isolation takes four hours. */
-  const slow: Script['answer'] = (item, { atMs }) =>
+  const slow: NonNullable<Script['answer']> = (item, { atMs }) =>
     item.action === 'endpoint.isolate_host' && !item.release && atMs < 4 * HOUR
       ? { status: 'pending', againInMs: 60_000 }
       : undefined;

@@ -1,6 +1,7 @@
 import { actionSpec, type ActionId } from '../../contracts/actions';
-import { Entities, type AlertView } from '../../contracts/alert';
+import { Entities, type AlertView, type TargetScope } from '../../contracts/alert';
 import { targetKeys } from '../../contracts/correlation';
+import type { AddedTargets } from '../../contracts/messages';
 import { PlaybookError } from './failure';
 import type { Additions, Finding } from './finding';
 import { isDone, type Entry, type Order } from './ledger';
@@ -51,13 +52,23 @@ export async function widen(
     const { number: incident } = run.input;
     const { scope } = await run.host.widenScope({ incident, n, why: why.slice(0, 2000), source, entities });
     for (const key of targetKeys(scope)) keys.add(key);
-    takeIn(run, scope, n, why);
+    takeIn(run, scope, {
+      id: `widened-${String(n)}`,
+      alertKey: `run:widened-${String(n)}`,
+      title: why,
+      source: 'run',
+    });
   }
   return keys;
 }
 
-/** Takes in what the playbook has found: standing orders meet what is new. After recovery it is an attacker who is further on. */
-function takeIn(run: Run, scope: AlertView['scope'], n: number, title: string): void {
+type Named = Pick<AlertView, 'id' | 'alertKey' | 'title' | 'source'> & { byHand?: true };
+
+/**
+ * Takes in what the playbook has found, or a person has added: standing orders meet what is new. After recovery it is an attacker who
+ * is further on.
+ */
+function takeIn(run: Run, scope: TargetScope, named: Named): void {
   const found = { occurredAt: run.scope.firstSeen() ?? new Date(run.host.now()).toISOString(), scope };
   const { added } = run.scope.absorb(found);
   run.additions.push(found);
@@ -66,17 +77,18 @@ function takeIn(run: Run, scope: AlertView['scope'], n: number, title: string): 
     run.onLate(added);
     return;
   }
-  const id = `widened-${String(n)}`;
   const { severity } = run.input;
-  const rest = {
-    category: 'other' as const,
-    techniques: [],
-    resolved: false,
-    severity,
-    title,
-    source: 'run',
-  };
-  run.hits.push({ id, seq: run.seenAlertSeq, alertKey: `run:${id}`, ...rest, ...found });
+  const rest = { category: 'other' as const, techniques: [], resolved: false, severity };
+  run.hits.push({ seq: run.seenAlertSeq, ...rest, ...named, ...found });
+}
+
+/** Takes in what a person has added, once; what they had taken out before is in reach again. */
+export function takeAdded(run: Run, { seq, scope }: AddedTargets, title: string): void {
+  if (seq <= run.seenTargetSeq) return;
+  run.seenTargetSeq = seq;
+  for (const key of targetKeys(scope)) run.scope.removed.delete(key);
+  const id = `added-${String(seq)}`;
+  takeIn(run, scope, { id, alertKey: `person:${id}`, title, source: 'person', byHand: true });
 }
 
 /** The additions that have not joined before, in pieces that an alert could have named. What nothing could be named by is left out. */

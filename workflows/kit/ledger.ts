@@ -119,6 +119,17 @@ export class Ledger {
     );
   }
 
+  /** Nobody has to decide any more about what is on these targets. */
+  dismiss(targets: ReadonlySet<string>): void {
+    for (const entry of this.#entries.values()) {
+      if (!targets.has(entry.planned.target.key)) continue;
+      entry.resolved = true;
+      for (const about of ['release', 'silence', 'unsupported'])
+        this.clear(`${about}:${entry.planned.item.id}`);
+    }
+    for (const key of targets) for (const about of ['scan', 'backup']) this.clear(`${about}:${key}`);
+  }
+
   note(key: string, text: string, holds: boolean): void {
     this.#notes.set(key, { text, holds });
   }

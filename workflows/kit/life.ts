@@ -2,6 +2,7 @@ import type { Command, IncidentInput, RunStatus, Telling } from '../../contracts
 import { matching, type Playbook } from './define-playbook';
 import type { Host } from './host';
 import { noteFailure } from './failure';
+import { takeAdded } from './find';
 import { endWatch, recur } from './phases';
 import { catchUp, meetAgain, retry } from './pursue';
 import { Run, RunEnded, type Ending } from './run';
@@ -74,12 +75,39 @@ function refusalToSteer(run: Run, command: Command): string | null {
   }
 }
 
+type Targeting = Extract<Command, { kind: 'add_target' | 'remove_target' }>;
+
+/** In their order: what rode in the start input already is not obeyed again. */
+function target(run: Run, command: Targeting): void {
+  if (command.kind === 'add_target') takeAdded(run, command, `added by ${command.by}: ${command.reason}`);
+  else if (command.seq > run.seenTargetSeq) {
+    run.seenTargetSeq = command.seq;
+    run.remove(command.targets);
+  }
+  run.wake();
+}
+
+/** What people had added and taken out before there was a run. */
+function steered(run: Run, { seq, added, removed }: NonNullable<IncidentInput['targets']>): void {
+  run.remove(removed);
+  for (const { scope } of added) {
+    const found = { occurredAt: new Date(run.host.now()).toISOString(), scope };
+    run.scope.absorb(found);
+    run.additions.push(found);
+  }
+  run.seenTargetSeq = Math.max(run.seenTargetSeq, seq);
+}
+
 function obey(run: Run, command: Command): void {
   if (run.commands.has(command.id) || run.closed) return;
   run.commands.set(command.id, command);
   if (command.kind === 'pause' || command.kind === 'resume' || command.kind === 'extend_watch') {
     steer(run, command);
     run.wake();
+    return;
+  }
+  if (command.kind === 'add_target' || command.kind === 'remove_target') {
+    target(run, command);
     return;
   }
   run.spawn(async () => {
@@ -197,7 +225,12 @@ async function close(run: Run, ending: Ending): Promise<boolean> {
   const { verdict, reason } = ending;
   const answer = await run.host.updateIncident({
     incident,
-    close: { verdict, reason, seenAlertSeq: run.seenAlertSeq },
+    close: {
+      verdict,
+      reason,
+      seenAlertSeq: run.seenAlertSeq,
+      ...(run.seenTargetSeq === 0 ? {} : { seenTargetSeq: run.seenTargetSeq }),
+    },
   });
   if (answer.closed || !answer.moreAlerts) return true;
   run.ended = undefined;
@@ -210,6 +243,7 @@ async function close(run: Run, ending: Ending): Promise<boolean> {
 /** Makes the life of an incident on a host. */
 export function incidentLife(host: Host, input: IncidentInput, playbooks: readonly Playbook[]): IncidentLife {
   const run = new Run(host, input, playbooks);
+  if (input.targets !== undefined) steered(run, input.targets);
   const live = async (): Promise<void> => {
     run.absorb(input.alerts);
     if (input.alerts.length === 50) run.newAlerts();

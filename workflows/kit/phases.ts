@@ -101,13 +101,14 @@ async function atMost(run: Run, patienceMs: number, work: () => Promise<void>): 
 
 /** The attacker is back, or new targets appeared after recovery: contain, eradicate and release once more. */
 export async function recur(run: Run): Promise<void> {
-  if (run.recurrences >= MOST_RECURRENCES) {
+  const byHand = run.hits.length > 0 && run.hits.every((hit) => hit.byHand === true);
+  if (!byHand && run.recurrences >= MOST_RECURRENCES) {
     const text = `It came back more than ${MOST_RECURRENCES} times: a person has to look`;
     run.ledger.note('recurrence', text, true);
     await run.flush();
     await run.until(() => false);
   }
-  if (run.hits.length > 0) run.recurrences += 1;
+  if (run.hits.length > 0 && !byHand) run.recurrences += 1;
   const touched = run.hits.flatMap((alert) => run.scope.absorb(alert).touched);
   run.hits = [];
   const targets = [...new Map(touched.map((target) => [target.key, target])).values()];

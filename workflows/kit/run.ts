@@ -66,7 +66,7 @@ export class Run {
   wantedWatchSeconds = 0;
   alerts: AlertView[] = [];
   /** Alerts that joined once the standing orders had ended. */
-  hits: AlertView[] = [];
+  hits: (AlertView & { byHand?: true })[] = [];
   recurrences = 0;
   /** Failed items that are being done again. */
   retries = 0;
@@ -86,6 +86,8 @@ export class Run {
   /** Targets that have met every order so far; a phase takes these, a late batch takes the others. */
   readonly caughtUp = new Set<string>();
   seenAlertSeq = 0;
+  /** The newest of what people added or took out that the run has obeyed. */
+  seenTargetSeq = 0;
   #wakes = 0;
   #newAlerts = false;
   #reading = false;
@@ -282,6 +284,13 @@ export class Run {
     this.hits = this.hits.filter(({ id }) => id !== alertId);
     const kept = [...this.alerts, ...this.hits, ...this.additions];
     for (const key of this.scope.keep(kept)) this.caughtUp.delete(key);
+  }
+
+  /** A person took these out: nothing is left to be done or decided about them. What is under way is refused by the guard. */
+  remove(keys: readonly string[]): void {
+    const gone = this.scope.remove(keys);
+    for (const { key } of gone) this.caughtUp.delete(key);
+    this.ledger.dismiss(new Set(gone.map(({ key }) => key)));
   }
 
   /** Reads what the run has not seen, whenever it is told that there is something, until the incident is closed. */

@@ -7,6 +7,7 @@ import type {
   ScopeHost,
   ScopeProcess,
 } from '../../contracts/alert';
+import { keyOnHost } from '../../contracts/correlation';
 import {
   bucketKey,
   cloudKeyKey,
@@ -17,7 +18,8 @@ import {
   senderKey,
   urlKey,
 } from '../../contracts/names';
-import type { BucketRef, CloudKeyRef, PrincipalRef } from '../../contracts/values';
+import { isUnder } from '../../contracts/removed';
+import type { BucketRef, CloudKeyRef, PrincipalRef, Target } from '../../contracts/values';
 
 /** Every set of a scope, in the order in which they are looked at. */
 export const SET_NAMES = [
@@ -100,6 +102,8 @@ export class Scope {
   readonly processes = new LiveSet<ScopeProcess>('processes');
   /** sha256 of the files, not of the processes. */
   readonly hashes = new LiveSet<string>('hashes');
+  /** Keys of what a person took out: no alert and no finding brings it back. */
+  readonly removed = new Set<string>();
   #firstSeen: string | undefined;
 
   /** When the earliest alert says that it happened: backups from before are what one wants. */
@@ -112,9 +116,27 @@ export class Scope {
     return this[target.set].get(target.key) !== undefined;
   }
 
+  /** Whether a person took it out, itself or with the host that it is on. */
+  isRemoved({ set, key, value }: ScopeTarget): boolean {
+    if (this.removed.size === 0) return false;
+    const kind = /^[^:]*/.exec(key)?.[0] as Target['kind'];
+    const { host, path } = value as ScopeFile;
+    const isOnHost = set === 'files' && host !== undefined && path !== undefined;
+    return isUnder(this.removed, { kind, key: isOnHost ? keyOnHost('file', host, path) : key });
+  }
+
+  /** Takes out what a person said; returns what is gone. */
+  remove(keys: readonly string[]): ScopeTarget[] {
+    for (const key of keys) this.removed.add(key);
+    const gone = SET_NAMES.flatMap((name) => this[name].targets().filter((one) => this.isRemoved(one)));
+    for (const { set, key } of gone) this[set].delete(key);
+    return gone;
+  }
+
   /** Drops what none of these alerts names; returns the keys. */
   keep(alerts: readonly Pick<AlertView, 'occurredAt' | 'scope'>[]): string[] {
     const kept = new Scope();
+    for (const key of this.removed) kept.removed.add(key);
     for (const alert of alerts) kept.absorb(alert);
     this.#firstSeen = kept.firstSeen();
     const gone = SET_NAMES.flatMap((name) => this[name].targets().filter((target) => !kept.has(target)));
@@ -129,7 +151,7 @@ export class Scope {
     const added: ScopeTarget[] = [];
     const touched: ScopeTarget[] = [];
     const take = <T>(set: LiveSet<T>, key: string | undefined, value: T): void => {
-      if (key === undefined) return;
+      if (key === undefined || this.isRemoved({ set: set.name, key, value })) return;
       const isNew = set.add(key, value);
       const target = set.get(key);
       if (target === undefined) return;

@@ -10,12 +10,14 @@ import { policy } from './policy';
 import { plans } from './plans';
 import { questions } from './questions';
 import { system } from './system';
+import { targetRoutes } from './targets';
 
 /** Every route of `/api/v1`. What is not here does not exist. */
 export const apiRoutes = (deps: ApiDeps): Route[] => [
   ...readingIncidents(deps),
   ...steeringIncidents(deps),
   ...makingIncidents(deps),
+  ...targetRoutes(deps),
   ...approvals(deps),
   ...questions(deps),
   ...channels(deps),
