@@ -214,11 +214,7 @@ function jobRoutes<S extends ProductState>(behaviour: Behaviour<S>): FakeRoute<S
 
 /** Routes of a product of this shape, for one that has others beside them. */
 export const productRoutes = <S extends ProductState>(behaviour: Behaviour<S>): FakeRoute<S>[] => [
-  [
-    'GET',
-    HEALTH_PATH,
-    (_request, { withheld }) => ok({ product: behaviour.product, missing: withheld }),
-  ],
+  ['GET', HEALTH_PATH, (_request, { withheld }) => ok({ product: behaviour.product, missing: withheld })],
   ...effectRoutes(behaviour),
   ...jobRoutes(behaviour),
 ];

@@ -30,7 +30,13 @@ export const HEALTH_PATH = '/api/v1/health';
 /** Asks a simulated product whether it is well. */
 export async function simulatedHealth(http: HttpClient, signal: AbortSignal): Promise<Health> {
   const reply = z.object({ product: z.string(), missing: z.array(z.string()).optional() });
-  const { product, missing } = await http.call({ method: 'GET', path: HEALTH_PATH, reply, signal, what: 'health' });
+  const { product, missing } = await http.call({
+    method: 'GET',
+    path: HEALTH_PATH,
+    reply,
+    signal,
+    what: 'health',
+  });
   const detail = `${product} answers; its effects are simulated`;
   return { ok: true, detail, ...(missing === undefined ? {} : { missing }) };
 }
