@@ -18,6 +18,8 @@ import type { Claimed, Prepared, RunnerDeps } from './runner-types';
 import { isAlive, itemHashOf, newClaim } from './guard';
 
 const MAX_SWEEP = 100;
+/** Of leases in one round; more wait for the next. */
+const MAX_PAGES = 50;
 const ASK_BEFORE_MS = 3_600_000;
 const MIN_EXTENSION_MS = 3_600_000;
 const ESCALATED = ['lease_escalated'] as const;
@@ -115,22 +117,10 @@ export class LeaseKeeper {
   /** Silence extends and escalates; only what may lapse is released. Failed releases are tried again. */
   async sweep(): Promise<{ due: number; released: number; failed: number }> {
     const at = await this.deps.store.now();
-    const rows = await this.deps.store.db
-      .selectFrom('leases')
-      .selectAll()
-      .where((eb) =>
-        eb.or([
-          eb('status', '=', 'releasing'),
-          eb.and([eb('status', '=', 'in_force'), eb('expires_at', '<=', at)]),
-        ]),
-      )
-      .orderBy('expires_at')
-      .limit(MAX_SWEEP)
-      .execute();
     await this.#askAhead(at);
     const count = { due: 0, released: 0, failed: 0 };
     const held = await isKillSwitchOn(this.deps.store.db);
-    for (const lease of rows) {
+    for await (const lease of this.#due(at)) {
       if (lease.status === 'in_force') count.due++;
       if (lease.status === 'in_force' && !actionSpec(lease.action as ActionId).mayLapse) {
         await this.#extend(lease, at);
@@ -146,6 +136,28 @@ export class LeaseKeeper {
       count[status === 'failed' ? 'failed' : 'released']++;
     }
     return count;
+  }
+
+  /**
+   * What a round looks at: first what is due, then what was to be released and is not yet. Page by page, so that what is stuck or held
+   * keeps nothing else from its turn.
+   */
+  async *#due(at: Date): AsyncGenerator<Row<'leases'>> {
+    for (const status of ['in_force', 'releasing'] as const) {
+      let after = '';
+      for (let page = 0; page < MAX_PAGES; page++) {
+        let query = this.deps.store.db
+          .selectFrom('leases')
+          .selectAll()
+          .where('status', '=', status)
+          .where('id', '>', after);
+        if (status === 'in_force') query = query.where('expires_at', '<=', at);
+        const rows = await query.orderBy('id').limit(MAX_SWEEP).execute();
+        yield* rows;
+        after = rows.at(-1)?.id ?? after;
+        if (rows.length < MAX_SWEEP) break;
+      }
+    }
   }
 
   /** A window stands against taking it back now. */

@@ -108,13 +108,16 @@ test('a registry in either layout takes one more playbook', () => {
   const head =
     "import type { Playbook } from './kit/define-playbook';\nimport { a } from './playbooks/a';\n\n";
   const line = `${head}export const PLAYBOOKS: readonly Playbook[] = [a, b];\n`;
-  const lines = `${head}export const PLAYBOOKS: readonly Playbook[] = [\n  a,\n  b,\n];\n`;
-  for (const registry of [line, lines]) {
+  const lines = `${head}export const PLAYBOOKS: readonly Playbook[] = [\n  a,\n  // Before c, which it goes on to.\n  b,\n];\n`;
+  for (const [registry, list] of [
+    [line, '= [a, b, lostBadge];'],
+    [lines, '= [\n  a,\n  // Before c, which it goes on to.\n  b,\n  lostBadge,\n];'],
+  ] as const) {
     const made = registered(registry, 'lost_badge');
     expect(made).toContain(
       "import { a } from './playbooks/a';\nimport { lostBadge } from './playbooks/lost-badge';\n",
     );
-    expect(made).toContain('= [\n  a,\n  b,\n  lostBadge,\n];');
+    expect(made).toContain(list);
   }
   expect(() => registered('export const OTHER = [];', 'lost_badge')).toThrow(/add lostBadge by hand/);
 });

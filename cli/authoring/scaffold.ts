@@ -108,8 +108,8 @@ export function registered(registry: string, id: string): string {
   return (registry.slice(0, end) + line + registry.slice(end)).replace(
     LIST,
     (_all, head: string, list: string, tail: string) => {
-      const names = [...list.split(',').map((one) => one.trim()), name].filter((one) => one !== '');
-      return `${head}\n${names.map((one) => `  ${one},`).join('\n')}\n${tail}`;
+      if (list.includes('\n')) return `${head}${list.trimEnd()},\n  ${name},\n${tail}`;
+      return `${head}${list === '' ? '' : `${list}, `}${name}${tail}`;
     },
   );
 }

@@ -190,6 +190,23 @@ describe('leases', () => {
     expect((await kindsOf(store, incident)).filter((kind) => kind === 'lease_extended')).toHaveLength(1);
     expect(world.inForce.size).toBe(1);
   });
+  test('a round comes to all that is due, however much it is', async () => {
+    const one = runner();
+    const incident = await openIncident(store, worldConfig());
+    await settled(one, waveOf(incident, item()));
+    const isolation = await store.db.selectFrom('leases').selectAll().executeTakeFirstOrThrow();
+    await settled(one, waveOf(incident, block));
+    const copies = Array.from({ length: 250 }, (_, n) => ({
+      ...isolation,
+      id: `copy-${String(n)}`,
+      target_key: `host:copy-${String(n)}`,
+      inverse_input: JSON.stringify(isolation.inverse_input),
+    }));
+    await store.db.insertInto('leases').values(copies).execute();
+    await due();
+    expect(await one.sweepLeases()).toEqual({ due: 252, released: 1, failed: 0 });
+    expect((await one.sweepLeases()).due).toBe(0);
+  });
   test('two sweeps at once ask once about what is about to be due', async () => {
     const config = worldConfig();
     const [one, two] = [runner(config), runner(config)];

@@ -128,6 +128,13 @@ export const EFFECTS: readonly Mutant[] = [
   ]),
   ...of('activities/leases.ts', [
     [
+      'page by page',
+      'if (rows.length < MAX_SWEEP) break;',
+      'break;',
+      LEASES,
+      'a round comes to all that is due',
+    ],
+    [
       'another process releases',
       'if (existing !== undefined && isAlive(existing, this.deps, at)) return undefined;',
       '',
