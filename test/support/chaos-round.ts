@@ -171,6 +171,16 @@ function decisionProblems(chaos: Chaos, entries: readonly JournalEntry[]): strin
   return problems;
 }
 
+/** All that the journal says of an effect and what takes it back, for whoever looks into a problem. */
+function traceOf(name: string, entries: readonly JournalEntry[]): string {
+  const [, target = name] = name.split(' ', 2);
+  return entries
+    .filter(({ data }) => data['target'] === target)
+    .map(({ incident, seq, at, kind, data }) => JSON.stringify({ incident, seq, at, kind, ...data }))
+    .join('\n')
+    .slice(0, 10_000);
+}
+
 /** What the products count as applied is what the journal says that we did: nothing twice, nothing that no run knows of. */
 function effectProblems(chaos: Chaos, entries: readonly JournalEntry[]): string[] {
   const problems: string[] = [];
@@ -186,6 +196,8 @@ function effectProblems(chaos: Chaos, entries: readonly JournalEntry[]): string[
   }
   for (const [name, times] of chaos.estate.applied())
     if (times !== done.get(name))
-      problems.push(`${name}: applied ${String(times)} times, settled ${String(done.get(name) ?? 0)} times`);
+      problems.push(
+        `${name}: applied ${String(times)} times, settled ${String(done.get(name) ?? 0)} times: ${traceOf(name, entries)}`,
+      );
   return problems;
 }
