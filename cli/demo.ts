@@ -132,6 +132,11 @@ export async function demo(playbook: string, say: (line: string) => void): Promi
   const deadline = Date.now() + LIMIT_MS;
   const number = await incidentOfAlert(sent.alerts[0] ?? '', deadline);
   say(`incident ${number}`);
+  const { alerts } = await api<Incident>('GET', `/incidents/${number}`);
+  if (alerts.length > 1)
+    say(
+      `  it joined an open incident, whose playbook goes on; for one of its own close that first: npx cordon incidents close ${number} --reason demo`,
+    );
   let seen = 0;
   while (Date.now() < deadline) {
     const items = await entriesAfter(number, seen);
