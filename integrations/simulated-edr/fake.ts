@@ -21,7 +21,8 @@ import type { Device, DeviceAction, DeviceFile } from './schemas';
 export interface FakeDevice extends Device {
   /** Milliseconds since 1970; what the device is told before then is pending. */
   offline_until: number;
-  files: (DeviceFile & { signature?: string })[];
+  /** `asNamed`: taken as it came; its hash is whatever the first one says who names one. */
+  files: (DeviceFile & { signature?: string; asNamed?: boolean })[];
 }
 type FakeAction = DeviceAction & { device: string; due: number; body: Record<string, unknown> };
 
@@ -67,6 +68,7 @@ const PERFORM: Record<DeviceAction['kind'], Perform> = {
   },
   quarantine(device, body, applied) {
     const file = fileOf(device, body);
+    if (file?.asNamed === true && typeof body['sha256'] === 'string') file.sha256 = body['sha256'];
     if (file === undefined || (body['sha256'] !== undefined && body['sha256'] !== file.sha256))
       return undefined;
     if (file.quarantine_id === null) {
@@ -245,8 +247,13 @@ const routes: readonly FakeRoute<EdrState>[] = [
     '/api/v1/devices/:id/file',
     ({ params, query }, state) => {
       const device = state.devices.find(({ id }) => id === params['id']);
-      const file = device?.files.find(({ path }) => path === query.get('path'));
-      return file === undefined ? notFound : { status: 200, body: file };
+      const wanted = query.get('path') ?? '';
+      const file = device?.files.find(({ path }) => path === wanted);
+      if (file !== undefined) return { status: 200, body: file };
+      if (device === undefined || !state.enrolUnknown || wanted === '') return notFound;
+      const enrolled = { ...newFile(wanted), asNamed: true };
+      device.files.push(enrolled);
+      return { status: 200, body: enrolled };
     },
   ],
   [
