@@ -6,7 +6,9 @@ import type { IncidentInput, WaveItem } from '../contracts/messages';
 import { answerOf, type QuestionForm, type QuestionInput } from '../contracts/question';
 import type { JsonObject, Phase } from '../contracts/values';
 import type { Playbook } from '../workflows/kit/define-playbook';
+import { wayOf } from '../workflows/kit/decide';
 import type { Decision } from '../workflows/kit/host';
+import { replyTo } from '../workflows/kit/lint';
 import { runVirtually, type Answer, type VirtualRun } from '../workflows/kit/virtual-host';
 
 const MOST_RUNS = 300;
@@ -86,35 +88,18 @@ function exampleAlert(playbook: Playbook): AlertView {
 
 /** Answers that a form may get: each option and each yes or no once, the other fields as an example. */
 function answersTo(form: QuestionForm): { way: string; answer: JsonObject }[] {
-  const example = Object.fromEntries(
-    Object.entries(form.fields).map(([name, field]) => {
-      switch (field.type) {
-        case 'choice':
-          return [name, field.options[0] ?? ''];
-        case 'boolean':
-          return [name, true];
-        case 'number':
-          return [name, field.min ?? field.max ?? 1];
-        case 'date':
-          return [name, '2026-01-06T09:00:00Z'];
-        case 'text':
-          return [name, 'an example'];
-      }
-    }),
-  ) as JsonObject;
+  const example = replyTo({ form });
   const ways = Object.entries(form.fields).flatMap(([name, field]) => {
     const values = field.type === 'choice' ? field.options : field.type === 'boolean' ? [true, false] : [];
     return values.map((value) => ({ name, label: field.label, value }));
   });
   const all = ways.map(({ name, label, value }) => ({
-    way: `${label}: ${value === true ? 'yes' : value === false ? 'no' : value}`,
+    way: `${label}: ${wayOf(value)}`,
     answer: { ...example, [name]: value },
   }));
   const known = all.length === 0 ? [{ way: 'answered', answer: example }] : all;
   return known.filter(({ answer }) => answerOf(form.fields).safeParse(answer).success);
 }
-
-const wayOf = (value: boolean | string): string => (value === true ? 'yes' : value === false ? 'no' : value);
 
 interface Walk {
   readonly events: readonly Event[];

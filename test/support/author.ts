@@ -5,6 +5,7 @@ import type { ErrorType } from '../../contracts/errors';
 import type { Command, WaveItem } from '../../contracts/messages';
 import type { JsonObject } from '../../contracts/values';
 import type { Playbook } from '../../workflows/kit/define-playbook';
+import { wayOf } from '../../workflows/kit/decide';
 import { seconds, type Duration } from '../../workflows/kit/duration';
 import { runVirtually, type Answer } from '../../workflows/kit/virtual-host';
 import { PLAYBOOKS } from '../../workflows/registry';
@@ -189,11 +190,12 @@ export async function play(playbook: Playbook, alert: AlertView, options: PlayOp
       return answer;
     },
   });
-  const word = (taken: boolean | string): string => (taken === true ? 'yes' : taken === false ? 'no' : taken);
   return {
     done,
     notDone,
-    branches: run.told.flatMap((one) => (one.kind === 'branch' ? [`${one.title} → ${word(one.taken)}`] : [])),
+    branches: run.told.flatMap((one) =>
+      one.kind === 'branch' ? [`${one.title} → ${wayOf(one.taken)}`] : [],
+    ),
     asked: run.questions.map(({ form }) => form.name),
     notes: run.told.flatMap((one) => (one.kind === 'note' ? [one.text] : [])),
     closed: run.stuck === null,

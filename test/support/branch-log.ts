@@ -10,14 +10,12 @@ const file = process.env['CORDON_BRANCH_LOG'];
 const mockNote = (title: string, way: string): void => {
   if (file !== undefined) appendFileSync(file, `${title} → ${way}\n`);
 };
-const mockWord = (value: unknown): string =>
-  value === true ? 'yes' : value === false ? 'no' : String(value);
 
 jest.mock('../../workflows/kit/decide', () => {
   const actual = jest.requireActual<typeof Decide>('../../workflows/kit/decide');
   const decide: typeof Decide.decide = (run, title, given, among) => {
     const taken = actual.decide(run, title, given, among);
-    mockNote(title, mockWord(taken));
+    mockNote(title, actual.wayOf(taken));
     return taken;
   };
   return { ...actual, decide };
@@ -29,6 +27,7 @@ interface Asked {
 
 jest.mock('../../workflows/kit/ask', () => {
   const actual = jest.requireActual<typeof Ask>('../../workflows/kit/ask');
+  const { wayOf } = jest.requireActual<typeof Decide>('../../workflows/kit/decide');
   const ask: typeof Ask.ask = async (run, question, about) => {
     const answer = await actual.ask(run, question, about);
     const { title, name, fields } = question.form;
@@ -41,7 +40,10 @@ jest.mock('../../workflows/kit/ask', () => {
       mockNote(title, 'answered');
       for (const [field, { type, label }] of Object.entries(fields))
         if (type === 'choice' || type === 'boolean')
-          mockNote(title, `${label}: ${mockWord((answer as Readonly<Record<string, unknown>>)[field])}`);
+          mockNote(
+            title,
+            `${label}: ${wayOf((answer as Readonly<Record<string, boolean | string>>)[field] ?? 'left out')}`,
+          );
     }
     return answer;
   };

@@ -8,6 +8,7 @@ import { planText } from '../../cli/plan-text';
 import { demoAlert } from '../../cli/demo';
 import { explore } from '../../planner/explore';
 import { savePerson } from '../../store/people';
+import { wayOf } from '../../workflows/kit/decide';
 import { runVirtually, type Script, type VirtualQuestion } from '../../workflows/kit/virtual-host';
 import { PLAYBOOKS } from '../../workflows/registry';
 import { incidentInput } from './incident-fixtures';
@@ -45,9 +46,8 @@ function waysOf({ form, answer, status }: VirtualQuestion): string[] {
   if (chosen.length === 0) return [`${form.title} → answered`];
   return chosen
     .filter(([name]) => answer[name] !== undefined)
-    .map(([name, { label }]) => `${form.title} → ${label}: ${word(answer[name] as boolean | string)}`);
+    .map(([name, { label }]) => `${form.title} → ${label}: ${wayOf(answer[name] as boolean | string)}`);
 }
-const word = (value: boolean | string): string => (value === true ? 'yes' : value === false ? 'no' : value);
 
 /** Plays a playbook to the end of its watch. `answers` are those of people, by the name of the question; the first scan finds a file where `infected`. */
 export async function runbook(
@@ -69,7 +69,7 @@ export async function runbook(
     },
   });
   const decided = run.told.flatMap((one) =>
-    one.kind === 'branch' ? [`${one.title} → ${word(one.taken)}`] : [],
+    one.kind === 'branch' ? [`${one.title} → ${wayOf(one.taken)}`] : [],
   );
   return {
     steps,

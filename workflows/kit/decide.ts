@@ -3,6 +3,10 @@ import type { Matcher } from './wait-for';
 
 const MOST_CHARACTERS = 300;
 
+/** A way of a decision or an answer in words: `yes`, `no`, or what it says. */
+export const wayOf = (value: boolean | string): string =>
+  value === true ? 'yes' : value === false ? 'no' : value;
+
 /** `decide`: see the words of a playbook. */
 export function decide<T extends boolean | string>(
   run: Run,

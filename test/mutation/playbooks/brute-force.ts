@@ -1,6 +1,6 @@
-import { stepsOf } from './steps-of';
+import { playbookMutants } from './steps';
 
-export const BRUTE_FORCE = stepsOf(
+export const BRUTE_FORCE = playbookMutants(
   'brute-force',
   1,
   [

@@ -1,6 +1,6 @@
-import { stepsOf } from './steps-of';
+import { playbookMutants } from './steps';
 
-export const INSIDER = stepsOf(
+export const INSIDER = playbookMutants(
   'insider',
   1,
   [

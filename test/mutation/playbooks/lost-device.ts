@@ -1,6 +1,6 @@
-import { stepsOf } from './steps-of';
+import { playbookMutants } from './steps';
 
-export const LOST_DEVICE = stepsOf(
+export const LOST_DEVICE = playbookMutants(
   'lost-device',
   1,
   [
